@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * topology.h -- the machine under this process.
+ *
+ * What every start needs is read from the kernel directly, in microseconds.  hwloc, whose discovery
+ * costs tens of milliseconds, is asked only by those who want a picture of the machine.
+ */
+#ifndef SHMI_BASE_TOPOLOGY_H
+#define SHMI_BASE_TOPOLOGY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* CPUs this process may really use: the affinity mask, cut by the cgroup's CPU quota.  At least 1. */
+int shmi_topology_cpus(void);
+
+/* Bytes of memory this process may hope for, and the name of what sets the limit: "MemTotal +
+ * SwapTotal", "cgroup memory.max", "RLIMIT_AS". */
+size_t shmi_topology_memory(const char **limit);
+
+/* A number that is equal for two processes exactly when they can share memory and see each other's
+ * process numbers: made of boot id, host name, user, and the process, mount and user namespaces'
+ * identities as far as they matter. */
+uint64_t shmi_topology_host(void);
+
+/* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3, 23 GiB memory". */
+int shmi_topology_describe(char *text, size_t len);
+
+#endif
