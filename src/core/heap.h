@@ -30,7 +30,7 @@ struct shmi_heap_stats {
 
 /* Manage len bytes, rounded down to whole cache lines, of a segment whose base address on every PE
  * is a multiple of base_align, a power of two of at least 64.  0, -EINVAL or -ENOMEM. */
-int  shmi_heap_init(struct shmi_heap **heap, size_t len, size_t base_align);
+int shmi_heap_init(struct shmi_heap **heap, size_t len, size_t base_align);
 void shmi_heap_destroy(struct shmi_heap *heap); /* NULL is allowed */
 
 /*
