@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * copy.h -- moving bytes between memory that is mapped here.
+ *
+ * A length the compiler knows becomes a plain load and store, one for each naturally aligned word:
+ * this is how p and g become single instructions.
+ */
+#ifndef SHMI_COPY_H
+#define SHMI_COPY_H
+
+#include <stddef.h>
+#include <string.h>
+
+/* Lengths from which on copy.c chooses the instructions itself, instead of the C library. */
+#define SHMI_COPY_LARGE (256 * 1024)
+
+void shmi_copy_large(void *dst, const void *src, size_t len);
+
+static inline void shmi_copy(void *dst, const void *src, size_t len)
+{
+    if (__builtin_constant_p(len) && len <= 16) {
+        __builtin_memcpy(dst, src, len);
+    } else if (len >= SHMI_COPY_LARGE) {
+        shmi_copy_large(dst, src, len);
+    } else if (len != 0 && dst != src) { /* in place is legal here, but not for memcpy */
+        memcpy(dst, src, len);
+    }
+}
+
+#endif

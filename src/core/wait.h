@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wait.h -- the one place where a PE waits.
+ *
+ * A caller first looks a few times itself, inline; then shmi_wait takes over: it spins politely,
+ * makes progress, yields, sleeps with growing naps, notices PEs that died or left, and after
+ * SHMEM_WATCHDOG seconds reports who waits for whom.
+ */
+#ifndef SHMI_WAIT_H
+#define SHMI_WAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/atomic.h"
+#include "core/base/util.h"
+
+/* Looks at a word before shmi_wait is called: about as long as a line takes from core to core. */
+#define SHMI_LOOKS 64
+
+/* What a PE waits for; lives on the waiter's stack. */
+struct shmi_waiting {
+    const char *who;   /* the public routine */
+    const void *addr;  /* of the word, in this process; or NULL */
+    int         pe;    /* the PE of the world that is waited for, or -1: anybody */
+    bool (*done)(struct shmi_waiting *waiting); /* has it come?  May be called at any time */
+};
+
+/* Returns when done() says so.  Never returns if that cannot happen any more: the job is ended. */
+void shmi_wait(struct shmi_waiting *waiting);
+
+/* Wait until a word that only grows has reached a value; acquire.  pe: who writes it, or -1. */
+void shmi_wait_reached_slowly(const char *who, const uint64_t *word, uint64_t value, int pe);
+
+static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint64_t value, int pe)
+{
+    for (int look = 0; look < SHMI_LOOKS; look++) {
+        if (shmi_likely(shmi_load_acquire(word) >= value)) {
+            return;
+        }
+    }
+    shmi_wait_reached_slowly(who, word, value, pe);
+}
+
+/* Let the network, where there is one, move. */
+void shmi_progress(void);
+
+#endif
