@@ -27,6 +27,7 @@ struct block {
     uint64_t priority;
     struct block *left;
     struct block *right;
+    struct block *parent;
     struct block *prev; /* neighbour in the range */
     struct block *next;
 };
@@ -44,27 +45,30 @@ struct shmi_heap {
 
 /* ---- the tree ---------------------------------------------------------------------------------- */
 
-static size_t largest(const struct block *tree)
-{
-    return tree == NULL ? 0 : tree->largest;
-}
-
+/* Put right what a record knows of those below it, and they of it. */
 static void renew(struct block *tree)
 {
-    size_t own = tree->asked == 0 ? tree->len : 0;
-    tree->largest = shmi_max(own, shmi_max(largest(tree->left), largest(tree->right)));
+    tree->largest = tree->asked == 0 ? tree->len : 0;
+    if (tree->left != NULL) {
+        tree->left->parent = tree;
+        tree->largest = shmi_max(tree->largest, tree->left->largest);
+    }
+    if (tree->right != NULL) {
+        tree->right->parent = tree;
+        tree->largest = shmi_max(tree->largest, tree->right->largest);
+    }
 }
 
-/* After a change at this offset: renew all that stand above it. */
-static void renew_path(struct block *tree, size_t offset)
+/* After a change of this record, or below it: renew upwards as far as that makes a difference. */
+static void renew_path(struct block *block)
 {
-    if (tree == NULL)
-        return;
-    if (offset < tree->offset)
-        renew_path(tree->left, offset);
-    else if (offset > tree->offset)
-        renew_path(tree->right, offset);
-    renew(tree);
+    while (block != NULL) {
+        size_t before = block->largest;
+        renew(block);
+        if (block->largest == before)
+            break;
+        block = block->parent;
+    }
 }
 
 /* Part a tree into what lies below this offset and what lies above. */
@@ -105,22 +109,29 @@ static struct block *unite(struct block *below, struct block *above)
 static void tree_add(struct shmi_heap *heap, struct block *block)
 {
     struct block **link = &heap->root;
-    while (*link != NULL && (*link)->priority >= block->priority)
+    while (*link != NULL && (*link)->priority >= block->priority) {
+        block->parent = *link;
         link = block->offset < (*link)->offset ? &(*link)->left : &(*link)->right;
-
+    }
     part(*link, block->offset, &block->left, &block->right);
     *link = block;
-    renew_path(heap->root, block->offset);
+    renew(block);
+    renew_path(block->parent);
 }
 
 static void tree_remove(struct shmi_heap *heap, const struct block *block)
 {
-    struct block **link = &heap->root;
-    while (*link != block)
-        link = block->offset < (*link)->offset ? &(*link)->left : &(*link)->right;
-
-    *link = unite(block->left, block->right);
-    renew_path(heap->root, block->offset);
+    struct block *parent = block->parent;
+    struct block *rest = unite(block->left, block->right);
+    if (rest != NULL)
+        rest->parent = parent;
+    if (parent == NULL)
+        heap->root = rest;
+    else if (parent->left == block)
+        parent->left = rest;
+    else
+        parent->right = rest;
+    renew_path(parent);
 }
 
 /* The block that covers this offset, allocated or free. */
@@ -142,7 +153,7 @@ static bool fits(const struct block *block, size_t len, size_t align)
  * is long enough but for its alignment. */
 static struct block *tree_first_fit(struct block *tree, size_t len, size_t align)
 {
-    if (largest(tree) < len)
+    if (tree == NULL || tree->largest < len)
         return NULL;
 
     struct block *lower = tree_first_fit(tree->left, len, align);
@@ -204,7 +215,7 @@ static struct block *block_cut(struct shmi_heap *heap, struct block *block, size
     if (upper == NULL)
         return NULL;
     block->len = at - block->offset;
-    renew_path(heap->root, block->offset);
+    renew_path(block);
     return upper;
 }
 
@@ -222,10 +233,10 @@ static void block_set_end(struct shmi_heap *heap, struct block *block, size_t en
     } else {
         next->len = end_of(next) - end;
         next->offset = end;
-        renew_path(heap->root, next->offset);
+        renew_path(next);
     }
     block->len = end - block->offset;
-    renew_path(heap->root, block->offset);
+    renew_path(block);
 }
 
 static void block_join_next(struct shmi_heap *heap, struct block *block)
@@ -304,7 +315,7 @@ int shmi_heap_alloc(struct shmi_heap *heap, size_t len, size_t align, long hints
 
     block->asked = len;
     block->hints = hints;
-    renew_path(heap->root, start);
+    renew_path(block);
     heap->fragments--;
     heap->blocks++;
     count_used(heap, heap->used + need);
@@ -322,7 +333,7 @@ int shmi_heap_free(struct shmi_heap *heap, size_t offset)
     heap->blocks--;
     heap->fragments++;
     block->asked = 0;
-    renew_path(heap->root, offset);
+    renew_path(block);
     if (is_free(block->next))
         block_join_next(heap, block);
     if (is_free(block->prev))
@@ -341,7 +352,7 @@ int shmi_heap_resize(struct shmi_heap *heap, size_t offset, size_t len)
         return -ENOSPC;
 
     size_t need = shmi_round_up(len, SHMI_LINE);
-    if (is_free(block->next) && need != old)
+    if (is_free(block->next))
         block_set_end(heap, block, offset + need);
     else if (need != old && block_cut(heap, block, offset + need) == NULL)
         return -ENOMEM;
@@ -371,7 +382,7 @@ void shmi_heap_stats(const struct shmi_heap *heap, struct shmi_heap_stats *stats
         .capacity = heap->capacity,
         .used = heap->used,
         .free = heap->capacity - heap->used,
-        .largest = largest(heap->root),
+        .largest = heap->root == NULL ? 0 : heap->root->largest,
         .peak = heap->peak,
         .blocks = heap->blocks,
         .fragments = heap->fragments,
