@@ -171,16 +171,17 @@ typedef struct {
     ROW(IF, F, op, _ptrdiff,    ptrdiff_t,           1,  1,  1,  0,  1,  0,  1,  1)
 
 /* F(op, T, type) for each type of a column ... */
-#define SHMEMI_FOR_RMA(F, op)           SHMEMI_TYPES(SHMEMI_ROW_RMA, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_AMO(F, op)           SHMEMI_TYPES(SHMEMI_ROW_AMO, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_AMO_EXT(F, op)       SHMEMI_TYPES(SHMEMI_ROW_EXT, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_AMO_BIT(F, op)       SHMEMI_TYPES(SHMEMI_ROW_BIT, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_SYNC(F, op)          SHMEMI_TYPES(SHMEMI_ROW_SYN, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_LOGIC(F, op)         SHMEMI_TYPES(SHMEMI_ROW_LOG, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_COMPARE(F, op)       SHMEMI_TYPES(SHMEMI_ROW_CMP, SHMEMI_IF_, F, op)
-#define SHMEMI_FOR_SUM(F, op)           SHMEMI_TYPES(SHMEMI_ROW_SUM, SHMEMI_IF_, F, op)
+#define SHMEMI_FOR_RMA(F, op)           SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_RMA, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_AMO(F, op)           SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_AMO, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_AMO_EXT(F, op)       SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_EXT, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_AMO_BIT(F, op)       SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_BIT, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_SYNC(F, op)          SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_SYN, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_LOGIC(F, op)         SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_LOG, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_COMPARE(F, op)       SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_CMP, SHMEMI_IF_, F, op))
+#define SHMEMI_FOR_SUM(F, op)           SHMEMI_NOW(SHMEMI_TYPES(SHMEMI_ROW_SUM, SHMEMI_IF_, F, op))
 
-/* ... and for those of them that are distinct C types, which is what the generics select from. */
+/* ... and for those of them that are distinct C types, which is what the generics select from.
+ * Here F may not itself use a generic. */
 #define SHMEMI_FOR_RMA_C11(F, op)       SHMEMI_TYPES(SHMEMI_ROW_RMA, SHMEMI_C11_, F, op)
 #define SHMEMI_FOR_AMO_C11(F, op)       SHMEMI_TYPES(SHMEMI_ROW_AMO, SHMEMI_C11_, F, op)
 #define SHMEMI_FOR_AMO_EXT_C11(F, op)   SHMEMI_TYPES(SHMEMI_ROW_EXT, SHMEMI_C11_, F, op)
@@ -190,21 +191,26 @@ typedef struct {
 #define SHMEMI_FOR_COMPARE_C11(F, op)   SHMEMI_TYPES(SHMEMI_ROW_CMP, SHMEMI_C11_, F, op)
 #define SHMEMI_FOR_SUM_C11(F, op)       SHMEMI_TYPES(SHMEMI_ROW_SUM, SHMEMI_C11_, F, op)
 
-#define SHMEMI_ROW_RMA(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##rma(F(op, T, t))
-#define SHMEMI_ROW_AMO(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##amo(F(op, T, t))
-#define SHMEMI_ROW_EXT(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##ext(F(op, T, t))
-#define SHMEMI_ROW_BIT(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##bit(F(op, T, t))
-#define SHMEMI_ROW_SYN(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##syn(F(op, T, t))
-#define SHMEMI_ROW_LOG(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##log(F(op, T, t))
-#define SHMEMI_ROW_CMP(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##cmp(F(op, T, t))
-#define SHMEMI_ROW_SUM(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##sum(F(op, T, t))
+#define SHMEMI_ROW_RMA(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##rma(F, op, T, t)
+#define SHMEMI_ROW_AMO(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##amo(F, op, T, t)
+#define SHMEMI_ROW_EXT(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##ext(F, op, T, t)
+#define SHMEMI_ROW_BIT(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##bit(F, op, T, t)
+#define SHMEMI_ROW_SYN(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##syn(F, op, T, t)
+#define SHMEMI_ROW_LOG(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##log(F, op, T, t)
+#define SHMEMI_ROW_CMP(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##cmp(F, op, T, t)
+#define SHMEMI_ROW_SUM(IF, F, op, T, t, rma, amo, ext, bit, syn, log, cmp, sum) IF##sum(F, op, T, t)
 
-#define SHMEMI_IF_0(...)
-#define SHMEMI_IF_1(...) __VA_ARGS__
-#define SHMEMI_IF_2(...) __VA_ARGS__
-#define SHMEMI_C11_0(...)
-#define SHMEMI_C11_1(...)
-#define SHMEMI_C11_2(...) __VA_ARGS__
+/* What a column's number does with a row.  A macro is not expanded inside its own expansion, so
+ * SHMEMI_IF_ leaves F for after the table's, by SHMEMI_NOW: F may then use the C11 generics, which
+ * walk through the table themselves. */
+#define SHMEMI_IF_0(F, op, T, type)
+#define SHMEMI_IF_1(F, op, T, type) F SHMEMI_LATER() (op, T, type)
+#define SHMEMI_IF_2(F, op, T, type) F SHMEMI_LATER() (op, T, type)
+#define SHMEMI_C11_0(F, op, T, type)
+#define SHMEMI_C11_1(F, op, T, type)
+#define SHMEMI_C11_2(F, op, T, type) F(op, T, type)
+#define SHMEMI_LATER()
+#define SHMEMI_NOW(...) __VA_ARGS__
 
 /* F(op, bits, tail) for the routines named after the size of an element, shmem_put32_nbi and such;
  * op and tail are what stands before and after the number. */
@@ -224,14 +230,14 @@ typedef struct {
     ROW(F, op, _complexf,   float _Complex,   0,  0,  1)        \
     ROW(F, op, _complexd,   double _Complex,  0,  0,  1)
 
-#define SHMEMI_FOR_OLD_WAIT(F, op)      SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_LOG, F, op)
-#define SHMEMI_FOR_OLD_LOGIC(F, op)     SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_LOG, F, op)
-#define SHMEMI_FOR_OLD_COMPARE(F, op)   SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_CMP, F, op)
-#define SHMEMI_FOR_OLD_SUM(F, op)       SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_SUM, F, op)
+#define SHMEMI_FOR_OLD_WAIT(F, op)      SHMEMI_NOW(SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_LOG, F, op))
+#define SHMEMI_FOR_OLD_LOGIC(F, op)     SHMEMI_NOW(SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_LOG, F, op))
+#define SHMEMI_FOR_OLD_COMPARE(F, op)   SHMEMI_NOW(SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_CMP, F, op))
+#define SHMEMI_FOR_OLD_SUM(F, op)       SHMEMI_NOW(SHMEMI_OLD_TYPES(SHMEMI_OLD_ROW_SUM, F, op))
 
-#define SHMEMI_OLD_ROW_LOG(F, op, T, type, log, cmp, sum) SHMEMI_IF_##log(F(op, T, type))
-#define SHMEMI_OLD_ROW_CMP(F, op, T, type, log, cmp, sum) SHMEMI_IF_##cmp(F(op, T, type))
-#define SHMEMI_OLD_ROW_SUM(F, op, T, type, log, cmp, sum) SHMEMI_IF_##sum(F(op, T, type))
+#define SHMEMI_OLD_ROW_LOG(F, op, T, type, log, cmp, sum) SHMEMI_IF_##log(F, op, T, type)
+#define SHMEMI_OLD_ROW_CMP(F, op, T, type, log, cmp, sum) SHMEMI_IF_##cmp(F, op, T, type)
+#define SHMEMI_OLD_ROW_SUM(F, op, T, type, log, cmp, sum) SHMEMI_IF_##sum(F, op, T, type)
 
 /* A routine on the default context, and its twin that is given one. */
 #define SHMEMI_PAIR(ret, name, ...)                                                  \

@@ -39,15 +39,20 @@ void shmemi_not_an_openshmem_type(void);
     SHMEMI_IF_CTX((SHMEMI_SECOND(__VA_ARGS__, 0, 0)), (SHMEMI_FIRST(__VA_ARGS__, 0)), __VA_ARGS__)
 
 /* A routine that may be given a context; one that is given a team; one that is given neither; and
- * one that is given an ivar, which programs used to declare volatile. */
-#define SHMEMI_CALL(column, op, ...) \
-    SHMEMI_IF_CTX(SHMEMI_SELECT(SHMEMI_FOR_##column##_C11, SHMEMI_BRANCH_CTX, op, SHMEMI_POINTER(__VA_ARGS__)), \
-                  SHMEMI_SELECT(SHMEMI_FOR_##column##_C11, SHMEMI_BRANCH, op, SHMEMI_POINTER(__VA_ARGS__)), \
+ * one that is given an ivar, which programs used to declare volatile.  The column is that of
+ * SHMEMI_TYPES. */
+#define SHMEMI_CALL(column, ...)        SHMEMI_CALL_(SHMEMI_FOR_##column##_C11, __VA_ARGS__)
+#define SHMEMI_CALL_TEAM(column, ...)   SHMEMI_CALL_TEAM_(SHMEMI_FOR_##column##_C11, __VA_ARGS__)
+#define SHMEMI_CALL_PLAIN(column, ...)  SHMEMI_CALL_PLAIN_(SHMEMI_FOR_##column##_C11, __VA_ARGS__)
+
+#define SHMEMI_CALL_(FOR, op, ...) \
+    SHMEMI_IF_CTX(SHMEMI_SELECT(FOR, SHMEMI_BRANCH_CTX, op, SHMEMI_POINTER(__VA_ARGS__)), \
+                  SHMEMI_SELECT(FOR, SHMEMI_BRANCH, op, SHMEMI_POINTER(__VA_ARGS__)), \
                   __VA_ARGS__)(__VA_ARGS__)
-#define SHMEMI_CALL_TEAM(column, op, ...) \
-    SHMEMI_SELECT(SHMEMI_FOR_##column##_C11, SHMEMI_BRANCH, op, SHMEMI_SECOND(__VA_ARGS__, 0, 0))(__VA_ARGS__)
-#define SHMEMI_CALL_PLAIN(column, op, ...) \
-    SHMEMI_SELECT(SHMEMI_FOR_##column##_C11, SHMEMI_BRANCH, op, SHMEMI_FIRST(__VA_ARGS__, 0))(__VA_ARGS__)
+#define SHMEMI_CALL_TEAM_(FOR, op, ...) \
+    SHMEMI_SELECT(FOR, SHMEMI_BRANCH, op, SHMEMI_SECOND(__VA_ARGS__, 0, 0))(__VA_ARGS__)
+#define SHMEMI_CALL_PLAIN_(FOR, op, ...) \
+    SHMEMI_SELECT(FOR, SHMEMI_BRANCH, op, SHMEMI_FIRST(__VA_ARGS__, 0))(__VA_ARGS__)
 #define SHMEMI_CALL_IVAR(op, ivar, ...) \
     SHMEMI_SELECT(SHMEMI_FOR_SYNC_C11, SHMEMI_BRANCH, op, ivar)((void *)(ivar), __VA_ARGS__)
 
