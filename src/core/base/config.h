@@ -17,28 +17,49 @@
 /* Kinds: FLAG is set by its mere presence; BOOL takes yes/no, y/n, on/off, true/false, 1/0; LONG a
  * whole number from its minimum to its maximum; SIZE what the specification says of
  * SHMEM_SYMMETRIC_SIZE; TEXT anything; CHOICE one of the words separated by | in its list, of which
- * the first is the default.
- *
- *        name              default      (limits)      what it does                              */
+ * the first is the default. */
+/* clang-format off */
+/*         name                 default, limits      what it does */
 #define SHMI_CONFIG(FLAG, BOOL, LONG, SIZE, TEXT, CHOICE)                                          \
-    FLAG(version, "print the library's version at start-up")                                       \
-    FLAG(info, "print these variables and their values at start-up")                               \
-    FLAG(debug, "print debugging messages, and what was chosen and why")                           \
-    SIZE(symmetric_size, "512M", "bytes of symmetric heap on each PE; memory is used when touched") \
-    CHOICE(transport, "auto|verbs|ofi|loop|none", "network module; auto takes the first that every PE can open") \
-    BOOL(node_sharing, true, "reach PEs of this node through shared memory; no sends their traffic through the network module") \
-    BOOL(static_sharing, true, "map global and static variables in the other PEs of the node")     \
-    LONG(teams_max, 4096, 4, 1000000, "teams a PE can be a member of at one time")                 \
-    BOOL(team_groups, false, "announce teams to the launcher as PMIx groups, where it offers them") \
-    BOOL(check, false, "check the arguments of every call")                                        \
-    LONG(watchdog, 60, 0, 1000000, "seconds of waiting after which a PE reports who waits for whom; 0 never") \
-    LONG(spin, -1, -1, 1000000000, "microseconds to spin before yielding in a wait; -1 decides by cores and PEs") \
-    LONG(start_timeout, 120, 1, 1000000, "seconds to wait for the other PEs at start-up before saying who is missing") \
-    CHOICE(barrier_algorithm, "auto|flat|dissemination", "how the PEs of a node synchronise")      \
-    CHOICE(reduce_algorithm, "auto|small|sliced", "how the PEs of a node reduce and scan")         \
-    BOOL(stats, false, "print counters of operations and bytes at finalize")                       \
-    TEXT(trace, "", "write a Chrome trace of the communication calls to this file; %p is the PE")  \
-    BOOL(backtrace, false, "print a stack trace with fatal errors")
+    FLAG  (version,                                                                                \
+           "print the library's version at start-up")                                              \
+    FLAG  (info,                                                                                   \
+           "print these variables and their values at start-up")                                   \
+    FLAG  (debug,                                                                                  \
+           "print debugging messages, and what was chosen and why")                                \
+    SIZE  (symmetric_size,      "512M",                                                            \
+           "bytes of symmetric heap on each PE; memory is used when touched")                      \
+    CHOICE(transport,           "auto|verbs|ofi|loop|none",                                        \
+           "network module; auto takes the first that every PE can open")                          \
+    BOOL  (node_sharing,        yes,                                                               \
+           "reach PEs of this node through shared memory; no: through the network module")         \
+    BOOL  (static_sharing,      yes,                                                               \
+           "map global and static variables in the other PEs of the node")                         \
+    LONG  (teams_max,           4096, 4, 1000000,                                                  \
+           "teams a PE can be a member of at one time")                                            \
+    BOOL  (team_groups,         no,                                                                \
+           "announce teams to the launcher as PMIx groups, where it offers them")                  \
+    BOOL  (check,               no,                                                                \
+           "check the arguments of every call")                                                    \
+    LONG  (watchdog,            60, 0, 1000000,                                                    \
+           "seconds of waiting after which a PE reports who waits for whom; 0 never")              \
+    LONG  (spin,                -1, -1, 1000000000,                                                \
+           "microseconds to spin before yielding in a wait; -1 decides by cores and PEs")          \
+    LONG  (start_timeout,       120, 1, 1000000,                                                   \
+           "seconds to wait for the other PEs at start-up before saying who is missing")           \
+    TEXT  (launcher,            "auto",                                                            \
+           "what oshrun starts the job with; auto takes the first that is there")                  \
+    CHOICE(barrier_algorithm,   "auto|flat|dissemination",                                         \
+           "how the PEs of a node synchronise")                                                    \
+    CHOICE(reduce_algorithm,    "auto|small|sliced",                                               \
+           "how the PEs of a node reduce and scan")                                                \
+    BOOL  (stats,               no,                                                                \
+           "print counters of operations and bytes at finalize")                                   \
+    TEXT  (trace,               "",                                                                \
+           "write a Chrome trace of the communication calls to this file; %p is the PE")           \
+    BOOL  (backtrace,           no,                                                                \
+           "print a stack trace with fatal errors")
+/* clang-format on */
 
 #define SHMI_CONFIG_FIELD_BOOL(name, ...) bool name;
 #define SHMI_CONFIG_FIELD_LONG(name, ...) long name;
@@ -59,14 +80,15 @@ int shmi_config_read(void);
 /* Was the variable of this row (lower case, without SHMEM_) set by the user? */
 bool shmi_config_is_set(const char *name);
 
-/* A row by name, for modules: its text value, or NULL where there is no such row. */
+/* A row by name, for modules: its value as text in buffer, or NULL where there is no such row. */
 const char *shmi_config_text(const char *name, char *buffer, size_t len);
 
 /* Log a warning for each SHMEM_ or SMA_ variable in the environment that no row names, with the
  * nearest name.  SHMEMX_ is not ours to judge. */
 void shmi_config_report_unknown(void);
 
-/* Print all rows: name, value, whether set or default, meaning.  document: as the README's table. */
+/* Print all rows: name, value, whether set or default, meaning.  document: as the README lists them,
+ * which is the same whatever is set. */
 void shmi_config_print(FILE *out);
 void shmi_config_document(FILE *out);
 

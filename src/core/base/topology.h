@@ -18,12 +18,18 @@ int shmi_topology_cpus(void);
  * SwapTotal", "cgroup memory.max", "RLIMIT_AS". */
 size_t shmi_topology_memory(const char **limit);
 
-/* A number that is equal for two processes exactly when they can share memory and see each other's
- * process numbers: made of boot id, host name, user, and the process, mount and user namespaces'
- * identities as far as they matter. */
+/* A number that is equal for two processes that can share memory: made of boot id, host name, user,
+ * process and network namespaces (process numbers, abstract sockets) and the file system behind
+ * /dev/shm.  Mount and user namespaces do not count: runtimes of containers give every PE its own,
+ * and memory is shared across them all the same; reading another's memory through /proc or
+ * process_vm_readv may be forbidden, though. */
 uint64_t shmi_topology_host(void);
 
-/* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3, 23 GiB memory". */
+/* A directory that takes the place of / where files are read, for tests; "" otherwise. */
+extern const char *shmi_topology_root;
+
+/* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3, 23 GiB memory".  0 or -errno,
+ * without a message. */
 int shmi_topology_describe(char *text, size_t len);
 
 #endif
