@@ -38,6 +38,9 @@ struct shmi_slot {
     _Alignas(SHMI_LINE) unsigned char payload[2][SHMI_PAYLOAD]; /* the owner's; all may read */
 };
 
+/* Teams of up to this many members keep the addresses of their slots. */
+#define SHMI_NEAR 8
+
 struct shmi_team {
     const int *root;     /* world numbers of the ancestor's PEs, or NULL: they are the world's */
     int        start;    /* member i is root[start + i * stride] */
@@ -48,6 +51,8 @@ struct shmi_team {
     bool       on_node;  /* every member's memory is mapped here */
     bool       predefined;
     uint64_t   step;     /* synchronisations of this team that this PE has entered */
+    void     (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
+    struct shmi_slot *near[SHMI_NEAR]; /* the members' slots; set with sync */
     int        num_contexts; /* as configured */
     struct shmi_ctx  *contexts;  /* the contexts created on it, linked */
     struct shmi_team *next;      /* of the list of all teams */

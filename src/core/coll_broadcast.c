@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll_broadcast.c -- broadcast (9.10.7).
+ *
+ * Readers pull, all at once: out of the root's payload, or straight from its source.  In place works
+ * as it is: the root's own dest is its source, and the others' sources are not read.
+ */
+#include "core/coll_node.h"
+
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/copy.h"
+
+static void broadcast_pieces(const char *who, struct shmi_team *team, char *dest,
+                             const char *source, size_t len, int root, bool wanted)
+{
+    for (size_t at = 0; at < len; at += SHMI_PAYLOAD) {
+        size_t piece = shmi_min(len - at, SHMI_PAYLOAD);
+        if (team->my_pe == root) {
+            memcpy(shmi_node_outbox(team), source + at, piece);
+        }
+        shmi_node_sync(who, team);
+        if (wanted) {
+            memcpy(dest + at, shmi_node_inbox(team, root), piece);
+        }
+    }
+}
+
+static void broadcast_direct(const char *who, struct shmi_team *team, char *dest,
+                             const char *source, size_t len, int root, bool wanted)
+{
+    shmi_node_sync(who, team);
+    if (wanted) {
+        shmi_copy(dest, shmi_node_reach(team, source, root), len);
+    }
+    shmi_node_sync(who, team);
+}
+
+static void broadcast_node(const char *who, struct shmi_team *team, char *dest, const char *source,
+                           size_t len, int root, bool wanted)
+{
+    if (len <= SHMI_PAYLOAD || !shmi_node_maps(who, team, source)) {
+        broadcast_pieces(who, team, dest, source, len, root, wanted);
+    } else {
+        broadcast_direct(who, team, dest, source, len, root, wanted);
+    }
+}
+
+void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, const void *source,
+                         size_t len, int root, bool with_root)
+{
+    if (root < 0 || root >= team->n_pes) {
+        shmi_fatal("%s: there is no root %d in a team of %d", who, root, team->n_pes);
+    }
+    if (shmi_node_has(who, team)) {
+        bool wanted = with_root || team->my_pe != root;
+        broadcast_node(who, team, dest, source, len, root, wanted);
+    }
+}
+
+#define BROADCAST(op, T, type)                                                                     \
+    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems, int root)   \
+    {                                                                                              \
+        const char *who = "shmem" #T #op;                                                          \
+        shmi_coll_broadcast(who, shmi_team_required(who, team), dest, source,                      \
+                            nelems * sizeof(type), root, true);                                    \
+        return 0;                                                                                  \
+    }                                                                                              \
+    PSHMEM(T##op)
+SHMEMI_FOR_RMA(BROADCAST, _broadcast)
+
+int shmem_broadcastmem(shmem_team_t team, void *dest, const void *source, size_t nelems, int root)
+{
+    const char *who = "shmem_broadcastmem";
+    shmi_coll_broadcast(who, shmi_team_required(who, team), dest, source, nelems, root, true);
+    return 0;
+}
+PSHMEM(_broadcastmem)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll_node.h -- how members of a team on one node meet, for the coll_*.c files.
+ *
+ * A step of a team is one synchronisation of it; steps are counted, and a slot's numbers are
+ * numbers of steps, so that nothing is ever reset.  Up to SHMI_PAYLOAD bytes of each member travel
+ * with a step:
+ *
+ *     memcpy(shmi_node_outbox(team), mine, len);       before: I write my payload
+ *     shmi_node_sync(who, team);                       the step
+ *     ... shmi_node_inbox(team, i) ...                 after: I read everybody's
+ *
+ * Two payloads for each member, used in turn, are enough.  I write the one of step n + 2 only after
+ * my step n + 1, which ended when all members had entered step n + 1; they entered it after they had
+ * read what they wanted of step n.  So nobody still reads what I overwrite.
+ *
+ * What does not fit is read where it lies, in the peers' mapped memory, between two steps: after
+ * the first, all sources are ready; after the second, all have been read.  No member ever writes
+ * into another's dest before the first.
+ *
+ * Each collective has a list of algorithms.  One of them sends pieces through the payloads, however
+ * long the data: it is the one for short data, and the one that works where the source is symmetric
+ * but not mapped in the other processes.
+ */
+#ifndef SHMI_COLL_NODE_H
+#define SHMI_COLL_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/coll.h"
+
+/* The first collective of a team: find the slots, choose how to synchronise.  Ends the job where
+ * the members do not share memory. */
+bool shmi_node_meet(const char *who, struct shmi_team *team);
+
+/* Do the members share memory?  Every collective asks this first. */
+static inline bool shmi_node_has(const char *who, struct shmi_team *team)
+{
+    return shmi_likely(team->sync != NULL) || shmi_node_meet(who, team);
+}
+
+static inline struct shmi_slot *shmi_node_slot(const struct shmi_team *team, int i)
+{
+    return team->n_pes <= SHMI_NEAR ? team->near[i] : shmi_team_slot(team, i);
+}
+
+/* My payload of the coming step; member i's of the step that was. */
+static inline unsigned char *shmi_node_outbox(const struct shmi_team *team)
+{
+    return shmi_node_slot(team, team->my_pe)->payload[(team->step + 1) & 1];
+}
+
+static inline const unsigned char *shmi_node_inbox(const struct shmi_team *team, int i)
+{
+    return shmi_node_slot(team, i)->payload[team->step & 1];
+}
+
+static inline void shmi_node_sync(const char *who, struct shmi_team *team)
+{
+    team->sync(who, team);
+}
+
+/* The member that is i places after me, so that not all members turn to the same one at once. */
+static inline int shmi_node_after(const struct shmi_team *team, int i)
+{
+    int member = team->my_pe + i;
+    return member < team->n_pes ? member : member - team->n_pes;
+}
+
+/* Member i's copy of the object at addr, where shmi_node_maps says so. */
+static inline char *shmi_node_reach(const struct shmi_team *team, const void *addr, int i)
+{
+    return shmi_reach(addr, shmi_team_pe(team, i));
+}
+
+/* Is the object at this symmetric address mapped here for all members?  The same answer on all of
+ * them.  An address that is not symmetric ends the job. */
+bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr);
+
+/* In place, a dest that others read as their source must not be written before all have read: the
+ * result is put together aside, in private memory, and copied at the end. */
+void *shmi_node_aside(const char *who, size_t len);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll_sync.c -- barriers and synchronisation (9.10.1 to 9.10.4).
+ *
+ * A member announces a step by one store, after everything it has written before, and waits until
+ * it knows that all others have announced the same step or a later one.  `pair` and `flat` look at
+ * each member's own announcement: the fewest delays in a row, n reads each.  `dissemination` tells
+ * the member 2^r places ahead, in round r, that the 2^r members up to this one have arrived: log2(n)
+ * delays in a row, log2(n) reads.
+ *
+ * What a member has written before the step is visible to all after it: each announcement is a
+ * release, each look an acquire, and the chain of rounds passes on what the earlier rounds brought.
+ */
+#include "core/coll_node.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/atomic.h"
+#include "core/base/config.h"
+#include "core/base/log.h"
+#include "core/ctx.h"
+#include "core/order.h"
+#include "core/wait.h"
+
+/* Returns once member i has announced the step. */
+static inline void wait_for(const char *who, const struct shmi_team *team, int i, uint64_t step)
+{
+    /* Pairs with the release in announce(). */
+    shmi_wait_reached(who, &shmi_node_slot(team, i)->arrived, step, shmi_team_pe(team, i));
+}
+
+static inline uint64_t announce(struct shmi_team *team)
+{
+    uint64_t step = ++team->step;
+    /* Pairs with the acquire in wait_for(). */
+    shmi_store_release(&shmi_node_slot(team, team->my_pe)->arrived, step);
+    return step;
+}
+
+static void sync_alone(const char *who, struct shmi_team *team)
+{
+    (void)who;
+    team->step++;
+}
+
+static void sync_pair(const char *who, struct shmi_team *team)
+{
+    int      me = team->my_pe;
+    uint64_t step = ++team->step;
+    /* Pairs with the acquire in the other's shmi_wait_reached(). */
+    shmi_store_release(&team->near[me]->arrived, step);
+    shmi_wait_reached(who, &team->near[1 - me]->arrived, step, shmi_team_pe(team, 1 - me));
+}
+
+static void sync_flat(const char *who, struct shmi_team *team)
+{
+    uint64_t step = announce(team);
+    for (int i = 1; i < team->n_pes; i++) {
+        wait_for(who, team, shmi_node_after(team, i), step);
+    }
+}
+
+static void sync_dissemination(const char *who, struct shmi_team *team)
+{
+    uint64_t          step = ++team->step;
+    int               n = team->n_pes;
+    struct shmi_slot *mine = shmi_node_slot(team, team->my_pe);
+    for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
+        int to = (team->my_pe + distance) % n;
+        int from = (team->my_pe - distance + n) % n;
+        /* A release for the acquire of the same round there. */
+        shmi_store_release(&shmi_node_slot(team, to)->round[round].step, step);
+        shmi_wait_reached(who, &mine->round[round].step, step, shmi_team_pe(team, from));
+    }
+}
+
+/* What SHMEM_BARRIER_ALGORITHM names, and up to how many members `auto` takes it: measured with all
+ * members on cores of their own, and with eight on two cores. */
+static const struct {
+    const char *name;
+    int         n_pes;
+    void (*sync)(const char *who, struct shmi_team *team);
+} algorithms[] = {
+    { "alone",         1,       sync_alone         },
+    { "pair",          2,       sync_pair          },
+    { "flat",          16,      sync_flat          },
+    { "dissemination", INT_MAX, sync_dissemination },
+};
+
+static size_t choose(const char *name, int n_pes)
+{
+    size_t chosen = 0;
+    while (n_pes > algorithms[chosen].n_pes) {
+        chosen++;
+    }
+    for (size_t i = 0; n_pes > 2 && i < SHMI_COUNT(algorithms); i++) {
+        if (strcmp(name, algorithms[i].name) == 0) {
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+bool shmi_node_meet(const char *who, struct shmi_team *team)
+{
+    if (!team->on_node) {
+        shmi_fatal("%s: the members of this team do not all share memory, and collectives between "
+                   "nodes are not in this library yet", who);
+    }
+    for (int i = 0; i < team->n_pes && i < SHMI_NEAR; i++) {
+        team->near[i] = shmi_team_slot(team, i);
+    }
+    team->sync = algorithms[choose(shmi_config.barrier_algorithm, team->n_pes)].sync;
+    return true;
+}
+
+bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
+{
+    if (shmi_segment_of(addr) == NULL) {
+        shmi_fatal("%s: the source %p is not symmetric: it is neither in the symmetric heap nor a "
+                   "global or static variable of the executable", who, addr);
+    }
+    return shmi_node_reach(team, addr, team->n_pes > 1 && team->my_pe == 0 ? 1 : 0) != NULL;
+}
+
+void *shmi_node_aside(const char *who, size_t len)
+{
+    void *aside = malloc(len);
+    if (aside == NULL) {
+        shmi_fatal("%s: no memory for %zu bytes in which to work in place", who, len);
+    }
+    return aside;
+}
+
+void shmi_coll_sync(const char *who, struct shmi_team *team)
+{
+    if (shmi_node_has(who, team)) {
+        team->sync(who, team);
+    }
+}
+
+static uint64_t agree(enum shmi_agree how, uint64_t a, uint64_t b)
+{
+    if (how == SHMI_AGREE_AND) {
+        return a & b;
+    }
+    return a > b ? a : b;
+}
+
+void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree how,
+                     const uint64_t *mine, uint64_t *result, size_t n)
+{
+    if (!shmi_node_has(who, team)) {
+        return;
+    }
+    memcpy(shmi_node_outbox(team), mine, n * sizeof(*mine));
+    shmi_node_sync(who, team);
+    memcpy(result, shmi_node_inbox(team, 0), n * sizeof(*result));
+    for (int i = 1; i < team->n_pes; i++) {
+        const uint64_t *theirs = (const uint64_t *)shmi_node_inbox(team, i);
+        for (size_t word = 0; word < n; word++) {
+            result[word] = agree(how, result[word], theirs[word]);
+        }
+    }
+}
+
+void shmem_barrier_all(void)
+{
+    struct shmi_team *world = shmi_team_required("shmem_barrier_all", SHMEM_TEAM_WORLD);
+    shmi_quiet(&shmi_ctx_default);
+    shmi_coll_sync("shmem_barrier_all", world);
+}
+PSHMEM(_barrier_all)
+
+void shmem_sync_all(void)
+{
+    shmi_coll_sync("shmem_sync_all", shmi_team_required("shmem_sync_all", SHMEM_TEAM_WORLD));
+}
+PSHMEM(_sync_all)
+
+int shmem_team_sync(shmem_team_t handle)
+{
+    struct shmi_team *team = shmi_team_of(handle);
+    if (team == NULL) {
+        return -EINVAL;
+    }
+    shmi_coll_sync("shmem_team_sync", team);
+    return 0;
+}
+PSHMEM(_team_sync)
