@@ -17,7 +17,6 @@
  *     R:sleep        PE R sleeps
  *     early          before everything: PE 0 ends before PMIx_Init
  */
-#define _GNU_SOURCE
 #include <pmix.h>
 #include <pthread.h>
 #include <signal.h>
