@@ -98,20 +98,11 @@ static const struct group {
     {BENCH_LINES, 2, {DIRTY(compare_swap), DIRTY_BARE(bare_compare_swap)}},
 };
 
-/* A group is measured when any of its subjects is wanted. */
-static bool wanted(const struct group *group)
-{
-    for (int i = 0; i < group->n; i++)
-        if (bench_wanted(group->subjects[i].name))
-            return true;
-    return false;
-}
-
 int main(int argc, char **argv)
 {
     bench_start(argc, argv, 8, false);
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-        if (wanted(&groups[i]))
+        if (bench_wanted_any(groups[i].subjects, groups[i].n))
             bench_measure(groups[i].subjects, groups[i].n, 8, groups[i].iters, NULL);
     bench_stop();
     return 0;

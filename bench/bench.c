@@ -239,6 +239,14 @@ bool bench_wanted(const char *name)
     return state.n_names == 0;
 }
 
+bool bench_wanted_any(const struct bench_subject *subjects, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (bench_wanted(subjects[i].name))
+            return true;
+    return false;
+}
+
 long bench_iters(size_t size)
 {
     long most = bench.crowded ? 20 : 5000;

@@ -75,6 +75,7 @@ void bench_stop(void);
 
 /* Is this test among those named on the command line, or was none named? */
 bool bench_wanted(const char *name);
+bool bench_wanted_any(const struct bench_subject *subjects, int n);
 
 /* How many operations of that size make a batch. */
 long bench_iters(size_t size);

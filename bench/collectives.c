@@ -4,6 +4,7 @@
 #include "bench.h"
 
 #include <shmem.h>
+#include <string.h>
 
 static void barrier_all(const struct bench_subject *subject, size_t size, long iters)
 {
@@ -20,16 +21,21 @@ static void sync_all(const struct bench_subject *subject, size_t size, long iter
 }
 
 /* Two PEs, a flag each: the least a barrier can be. */
-static void bare_barrier(const struct bench_subject *subject, size_t size, long iters)
+static void flags(void)
 {
     static uint64_t turn;
+    turn++;
+    bench.theirs->flag[1].word = turn;
+    while (bench.mine->flag[1].word < turn)
+        ;
+    bench_compiler_fence();
+}
+
+static void bare_barrier(const struct bench_subject *subject, size_t size, long iters)
+{
     (void)subject, (void)size;
-    for (long i = 0; i < iters; i++) {
-        turn++;
-        bench.theirs->flag[1].word = turn;
-        while (bench.mine->flag[1].word < turn)
-            ;
-    }
+    for (long i = 0; i < iters; i++)
+        flags();
 }
 
 /* The root changes each time; so no root runs ahead, and it is a whole broadcast that is timed. */
@@ -38,6 +44,32 @@ static void broadcast(const struct bench_subject *subject, size_t size, long ite
     (void)subject;
     for (long i = 0; i < iters; i++)
         call_broadcast(bench_dest(bench.area), bench_source(bench.area), size / 8, (int)(i % bench.n_pes));
+}
+
+/* The source is there, it is copied, it may be reused. */
+static void bare_broadcast(const struct bench_subject *subject, size_t size, long iters)
+{
+    (void)subject;
+    for (long i = 0; i < iters; i++) {
+        flags();
+        if (bench.me != i % 2)
+            memcpy(bench_dest(bench.mine), bench_source(bench.theirs), size);
+        flags();
+    }
+}
+
+/* What collecting and alltoall are between two PEs: a block of one's own, a block of the peer's. */
+static void bare_exchange(const struct bench_subject *subject, size_t size, long iters)
+{
+    (void)subject;
+    char *own = bench_dest(bench.mine) + (size_t)bench.me * size;
+    char *other = bench_dest(bench.mine) + (size_t)bench.peer * size;
+    for (long i = 0; i < iters; i++) {
+        flags();
+        memcpy(own, bench_source(bench.mine), size);
+        memcpy(other, bench_source(bench.theirs), size);
+        flags();
+    }
 }
 
 static void collect(const struct bench_subject *subject, size_t size, long iters)
@@ -73,26 +105,51 @@ static const struct bench_subject barriers[] = {
     {.name = "sync_all", .run = sync_all, .all = true},
     {.name = "bare_barrier", .run = bare_barrier, .all = true, .bare = true},
 };
-static const struct bench_subject movers[] = {
+static const struct bench_subject broadcasts[] = {
     {.name = "broadcast", .run = broadcast, .all = true},
+    {.name = "bare_broadcast", .run = bare_broadcast, .all = true, .bare = true},
+};
+static const struct bench_subject exchanges[] = {
     {.name = "collect", .run = collect, .all = true},
     {.name = "fcollect", .run = fcollect, .all = true},
     {.name = "alltoall", .run = alltoall, .all = true},
+    {.name = "bare_exchange", .run = bare_exchange, .all = true, .bare = true},
+};
+static const struct bench_subject reductions[] = {
     {.name = "sum_reduce", .run = sum_reduce, .all = true},
 };
 
-int main(int argc, char **argv)
+/* What is measured together; references come last, and are for two PEs with a core for each. */
+static const struct group {
+    const struct bench_subject *subjects;
+    int n, n_bare;
+    bool sized;
+} groups[] = {
+    {barriers, 2, 1, false},
+    {broadcasts, 1, 1, true},
+    {exchanges, 3, 1, true},
+    {reductions, 1, 0, true},
+};
+
+static void measure(const struct group *group)
 {
     static const size_t sizes[] = {8, 64, 1024, 16384, 262144, 1048576};
+    bool two = bench.n_pes == 2 && !bench.crowded;
+    int n = group->n + (two ? group->n_bare : 0);
+    if (!group->sized)
+        bench_measure(group->subjects, n, 0, bench_iters(0), NULL);
+    for (size_t i = 0; group->sized && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (sizes[i] <= bench.largest)
+            bench_measure(group->subjects, n, sizes[i], bench_iters(sizes[i]), NULL);
+}
+
+int main(int argc, char **argv)
+{
     bench_start(argc, argv, 1 << 20, true);
     collectives_start();
-    bool two = bench.n_pes == 2 && !bench.crowded;
-    if (bench_wanted("barrier_all") || bench_wanted("sync_all"))
-        bench_measure(barriers, two ? 3 : 2, 0, bench_iters(0), NULL);
-    for (size_t m = 0; m < sizeof(movers) / sizeof(movers[0]); m++)
-        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-            if (sizes[i] <= bench.largest && bench_wanted(movers[m].name))
-                bench_measure(&movers[m], 1, sizes[i], bench_iters(sizes[i]), NULL);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        if (bench_wanted_any(groups[i].subjects, groups[i].n))
+            measure(&groups[i]);
     collectives_stop();
     bench_stop();
     return 0;

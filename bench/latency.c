@@ -100,13 +100,13 @@ static const struct bench_subject orders[] = {
 
 static void words(void)
 {
-    if (bench_wanted("p") || bench_wanted("p_quiet"))
+    if (bench_wanted_any(stores, 2))
         bench_measure(stores, 3, 8, CHASE_ITERS, NULL);
     if (bench_wanted("g"))
         bench_measure(loads_hot, 2, 8, CHASE_ITERS, NULL);
     if (bench_wanted("g_dirty"))
         bench_measure(loads_dirty, 2, 8, BENCH_LINES, NULL);
-    if (bench_wanted("quiet") || bench_wanted("fence"))
+    if (bench_wanted_any(orders, 2))
         bench_measure(orders, 2, 0, CHASE_ITERS, NULL);
 }
 

@@ -4,6 +4,7 @@
 
 #include <shmem.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Signals came with OpenSHMEM 1.5. */
 #if SHMEM_MAJOR_VERSION > 1 || SHMEM_MINOR_VERSION >= 5
@@ -77,17 +78,24 @@ static void play(const struct bench_subject *subject, size_t size, long iters)
     }
 }
 
+static void bare_send(size_t len)
+{
+    memcpy(bench_dest(bench.theirs), bench_source(bench.mine), len);
+    __atomic_store_n(&bench.theirs->flag[0].word, bare_turn, __ATOMIC_RELEASE);
+}
+
+/* A word alone, or with as much data before it as arg tells. */
 static void play_bare(const struct bench_subject *subject, size_t size, long iters)
 {
-    (void)subject, (void)size;
+    size_t len = *(const bool *)subject->arg ? size : 0;
     for (long i = 0; i < iters && bench.me < 2; i++) {
         bare_turn++;
         if (bench.me == 0)
-            bench.theirs->flag[0].word = bare_turn;
-        while (bench.mine->flag[0].word < bare_turn)
+            bare_send(len);
+        while (__atomic_load_n(&bench.mine->flag[0].word, __ATOMIC_ACQUIRE) < bare_turn)
             ;
         if (bench.me == 1)
-            bench.theirs->flag[0].word = bare_turn;
+            bare_send(len);
     }
 }
 
@@ -99,23 +107,26 @@ int main(int argc, char **argv)
         fprintf(stderr, "pingpong needs two PEs\n");
         shmem_global_exit(2);
     }
-    /* Spinning without ever giving way needs a core for each. */
+    static const bool alone = false, together = true;
     const struct bench_subject words[] = {
         {.name = "pingpong", .run = play, .arg = &word, .all = true},
-        {.name = "bare_pingpong", .run = play_bare, .all = true, .bare = true},
+        {.name = "bare_pingpong", .run = play_bare, .arg = &alone, .all = true, .bare = true},
     };
-    if (bench_wanted("pingpong"))
-        bench_measure(words, bench.crowded ? 1 : 2, 8, bench_iters(0), NULL);
     const struct bench_subject data[] = {
         {.name = "put_flag_pingpong", .run = play, .arg = &flagged, .all = true},
 #if HAVE_SIGNALS
         {.name = "put_signal_pingpong", .run = play, .arg = &with_signal, .all = true},
 #endif
+        {.name = "bare_put_pingpong", .run = play_bare, .arg = &together, .all = true, .bare = true},
     };
+    int n_data = 1 + HAVE_SIGNALS;
+    /* The references spin without ever giving way, so they need a core for each PE. */
+    int n_bare = bench.crowded ? 0 : 1;
+    if (bench_wanted("pingpong"))
+        bench_measure(words, 1 + n_bare, 8, bench_iters(0), NULL);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (sizes[i] <= bench.largest &&
-            (bench_wanted(data[0].name) || bench_wanted("put_signal_pingpong")))
-            bench_measure(data, 1 + HAVE_SIGNALS, sizes[i], bench_iters(sizes[i]), NULL);
+        if (sizes[i] <= bench.largest && bench_wanted_any(data, n_data))
+            bench_measure(data, n_data + n_bare, sizes[i], bench_iters(sizes[i]), NULL);
     bench_stop();
     return 0;
 }
