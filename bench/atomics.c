@@ -25,10 +25,11 @@ static word *bare(uint64_t line)
     return (word *)&bench.theirs->line[line].word;
 }
 
+/* clang-format off */
 /* Each line is a function that walks the chase with one fetching operation. */
 #define FETCHING(X)                                                                       \
     X(fetch, shmem_ulong_atomic_fetch(heap(at), bench.peer))                              \
-    X(fetch_inc, shmem_ulong_atomic_fetch_inc(heap(at), bench.peer) >> 63)                 \
+    X(fetch_inc, shmem_ulong_atomic_fetch_inc(heap(at), bench.peer) >> 63)                \
     X(fetch_add, shmem_ulong_atomic_fetch_add(heap(at), ONE, bench.peer))                 \
     X(fetch_and, shmem_ulong_atomic_fetch_and(heap(at), ONE - 1, bench.peer))             \
     X(fetch_or, shmem_ulong_atomic_fetch_or(heap(at), ONE, bench.peer))                   \
@@ -50,33 +51,36 @@ static word *bare(uint64_t line)
     X(xor, shmem_ulong_atomic_xor(heap(0), (word)i, bench.peer))                          \
     X(bare_set, __atomic_store_n(bare(0), (word)i, __ATOMIC_RELAXED))                     \
     X(bare_add, (void)__atomic_fetch_add(bare(0), ONE, __ATOMIC_SEQ_CST))
+/* clang-format on */
 
-#define DEFINE_FETCHING(name, call)                                                       \
-    static void run_##name(const struct bench_subject *subject, size_t size, long iters)  \
-    {                                                                                     \
-        (void)subject, (void)size;                                                        \
-        uint64_t at = 0;                                                                  \
-        for (long i = 0; i < iters; i++)                                                  \
-            at = (uint32_t)(call);                                                        \
-        bench_keep(at);                                                                   \
+#define DEFINE_FETCHING(name, call)                                                      \
+    static void run_##name(const struct bench_subject *subject, size_t size, long iters) \
+    {                                                                                    \
+        (void)subject, (void)size;                                                       \
+        uint64_t at = 0;                                                                 \
+        for (long i = 0; i < iters; i++)                                                 \
+            at = (uint32_t)(call);                                                       \
+        bench_keep(at);                                                                  \
     }
-#define DEFINE_PLAIN(name, call)                                                          \
-    static void run_##name(const struct bench_subject *subject, size_t size, long iters)  \
-    {                                                                                     \
-        (void)subject, (void)size;                                                        \
-        for (long i = 0; i < iters; i++) {                                                \
-            call;                                                                         \
-            bench_compiler_fence();                                                       \
-        }                                                                                 \
+#define DEFINE_PLAIN(name, call)                                                         \
+    static void run_##name(const struct bench_subject *subject, size_t size, long iters) \
+    {                                                                                    \
+        (void)subject, (void)size;                                                       \
+        for (long i = 0; i < iters; i++) {                                               \
+            call;                                                                        \
+            bench_compiler_fence();                                                      \
+        }                                                                                \
     }
 FETCHING(DEFINE_FETCHING)
 PLAIN(DEFINE_PLAIN)
 
+/* clang-format off */
 #define HOT(op) {.name = #op, .run = run_##op, .prepare = bench_hot}
 #define HOT_BARE(op) {.name = #op, .run = run_##op, .prepare = bench_hot, .bare = true}
 #define DIRTY(op) {.name = #op "_dirty", .run = run_##op, .prepare = bench_dirty}
 #define DIRTY_BARE(op)                                                                    \
     {.name = #op "_dirty", .run = run_##op, .prepare = bench_dirty, .bare = true}
+/* clang-format on */
 
 /* Measured together: operations, then the reference they are held against. */
 static const struct group {
@@ -85,7 +89,8 @@ static const struct group {
     struct bench_subject subjects[6];
 } groups[] = {
     {ITERS, 2, {HOT(fetch), HOT_BARE(bare_fetch)}},
-    {ITERS, 6,
+    {ITERS,
+     6,
      {HOT(fetch_add), HOT(fetch_inc), HOT(fetch_and), HOT(fetch_or), HOT(fetch_xor),
       HOT_BARE(bare_fetch_add)}},
     {ITERS, 2, {HOT(swap), HOT_BARE(bare_swap)}},

@@ -107,7 +107,8 @@ static void get_bandwidth(const char *name, const char *best, const bool *to, si
 
 int main(int argc, char **argv)
 {
-    static const size_t sizes[] = {64, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216};
+    static const size_t sizes[] = {64,     1024,    4096,    16384,   65536,
+                                   262144, 1048576, 4194304, 16777216};
     bench_start(argc, argv, 16 << 20, false);
     if (bench_wanted("p_rate"))
         bench_measure(rates, 2, 8, RATE_ITERS, NULL);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum {
-    BENCH_LINE = 64,       /* bytes of a cache line */
-    BENCH_LINES = 2048,    /* lines of the chase: more than a first-level cache holds */
+    BENCH_LINE = 64,    /* bytes of a cache line */
+    BENCH_LINES = 2048, /* lines of the chase: more than a first-level cache holds */
 };
 
 /* One cache line with a word in it, alone. */
@@ -40,6 +40,11 @@ struct bench {
 
 extern struct bench bench;
 
+static inline size_t bench_area_len(void)
+{
+    return sizeof(struct bench_area) + 2 * bench.buffer;
+}
+
 static inline char *bench_source(struct bench_area *area)
 {
     return area->data;
@@ -59,8 +64,8 @@ struct bench_subject {
     void (*prepare)(void); /* what every PE does before each batch, not timed; or NULL */
     const void *arg;       /* for run */
     enum bench_unit unit;
-    bool all;              /* every PE runs it; else PE 0 alone, the others wait in a barrier */
-    bool bare;             /* a reference: not OpenSHMEM, left out where PEs share no node */
+    bool all;  /* every PE runs it; else PE 0 alone, the others wait in a barrier */
+    bool bare; /* a reference: not OpenSHMEM, left out where PEs share no node */
 };
 
 /*
@@ -69,6 +74,9 @@ struct bench_subject {
  * The buffers hold 64 KiB or a message of the largest size; if gathers, that for each PE.
  */
 void bench_start(int argc, char **argv, size_t largest, bool gathers);
+
+/* bench_start's part that sets bench.mine and bench.theirs.  Collective. */
+void bench_bare_start(void);
 
 /* Flushes what was printed, frees and finalises. */
 void bench_stop(void);

@@ -43,7 +43,8 @@ static void broadcast(const struct bench_subject *subject, size_t size, long ite
 {
     (void)subject;
     for (long i = 0; i < iters; i++)
-        call_broadcast(bench_dest(bench.area), bench_source(bench.area), size / 8, (int)(i % bench.n_pes));
+        call_broadcast(bench_dest(bench.area), bench_source(bench.area), size / 8,
+                       (int)(i % bench.n_pes));
 }
 
 /* The source is there, it is copied, it may be reused. */

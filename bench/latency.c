@@ -126,7 +126,7 @@ static void block(const char *name, size_t size)
 
 int main(int argc, char **argv)
 {
-    static const size_t sizes[] = {1,    8,     64,     256,     1024,   4096,
+    static const size_t sizes[] = {1,     8,     64,     256,     1024,   4096,
                                    16384, 65536, 262144, 1048576, 4194304};
     bench_start(argc, argv, 4 << 20, false);
     words();

@@ -112,12 +112,12 @@ int main(int argc, char **argv)
         {.name = "pingpong", .run = play, .arg = &word, .all = true},
         {.name = "bare_pingpong", .run = play_bare, .arg = &alone, .all = true, .bare = true},
     };
-    const struct bench_subject data[] = {
-        {.name = "put_flag_pingpong", .run = play, .arg = &flagged, .all = true},
+    const struct bench_subject data[] =
+    { {.name = "put_flag_pingpong", .run = play, .arg = &flagged, .all = true},
 #if HAVE_SIGNALS
-        {.name = "put_signal_pingpong", .run = play, .arg = &with_signal, .all = true},
+      {.name = "put_signal_pingpong", .run = play, .arg = &with_signal, .all = true},
 #endif
-        {.name = "bare_put_pingpong", .run = play_bare, .arg = &together, .all = true, .bare = true},
+      {.name = "bare_put_pingpong", .run = play_bare, .arg = &together, .all = true, .bare = true},
     };
     int n_data = 1 + HAVE_SIGNALS;
     /* The references spin without ever giving way, so they need a core for each PE. */
