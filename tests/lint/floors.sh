@@ -13,7 +13,7 @@
 includes() {
     find "$src/src/$1" -name '*.[ch]' -type f -exec \
         sed -nE 's|^[[:space:]]*#[[:space:]]*include[[:space:]]*"([^"]*)".*|\1|; T; F; p' {} + |
-        paste -d' ' - - | sed "s|^$src/||"
+        paste -d' ' - - | sed "s|^$src/||; s|^src/\./|src/|"
 }
 
 # The includes under a directory that do not match a pattern.
