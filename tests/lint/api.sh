@@ -4,6 +4,7 @@
 #
 # openshmem-1.6.txt has a line for each routine of the specification: name, tab, prototype.
 # beyond-1.6.txt has the further names of shmem.h, which older programs use.
+# shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 lint=$src/tests/lint

@@ -7,6 +7,7 @@
 #     src/core                        knows all
 #
 # Includes are written from src/, so that each shows its floor.
+# shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 # "file include" for each quoted include under a directory of src.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # generics.sh -- every C11 generic, for every type and form, calls the routine it must.
+# shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 warnings='-Wall -Wextra -pedantic -Wmissing-prototypes -Werror'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # headers.sh -- each public header compiles alone, and a small user of all the constants with it,
 # under every standard of C and C++ and every compiler that is here.
+# shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 warnings='-Wall -Wextra -pedantic -Werror'
