@@ -62,7 +62,7 @@ enum launcher find_kind(const char *path, bool *is_known)
 {
     /* Open MPI 4 links ORTE's library; Open MPI 5's mpirun starts prterun. */
     static const struct {
-        const char   *mark;
+        const char *mark;
         enum launcher launcher;
     } marks[] = {
         {"libopen-rte", LAUNCH_MPIRUN},
@@ -103,25 +103,30 @@ static void own_dir(char dir[PATH_MAX])
         *slash = '\0';
 }
 
+/* Is the library there?  dir is written only if it is. */
+static bool has_library(const char *place, char dir[PATH_MAX])
+{
+    char library[PATH_MAX + 128];
+
+    snprintf(library, sizeof(library), "%s/libnpushmem.so.0", place);
+    return access(library, R_OK) == 0 && realpath(place, dir) != NULL;
+}
+
 void find_library(char dir[PATH_MAX])
 {
-    /* In the build tree, in an installation that was moved, in the one that was configured. */
-    static const char *const places[] = {
-        "%s/../.libs", "%s/../" OSHRUN_LIBDIR_NAME, OSHRUN_LIBDIR,
-    };
-    char here[PATH_MAX], place[PATH_MAX + 64], library[PATH_MAX + 128];
+    /* In the build tree; in an installation that was moved; in the one that was configured. */
+    static const char *const beside[] = {"../.libs", OSHRUN_LIBDIR_BESIDE};
+    char here[PATH_MAX], place[PATH_MAX + 64];
+    bool is_found = false;
 
     own_dir(here);
     dir[0] = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (strncmp(places[i], "%s", 2) == 0)
-            snprintf(place, sizeof(place), "%s%s", here, places[i] + 2);
-        else
-            snprintf(place, sizeof(place), "%s", places[i]);
-        snprintf(library, sizeof(library), "%s/libnpushmem.so.0", place);
-        if (access(library, R_OK) == 0 && realpath(place, dir) != NULL)
-            break;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]) && !is_found; i++) {
+        snprintf(place, sizeof(place), "%s/%s", here, beside[i]);
+        is_found = has_library(place, dir);
     }
+    if (!is_found)
+        has_library(OSHRUN_LIBDIR, dir);
     if (strcmp(dir, "/usr/lib") == 0 || strcmp(dir, "/lib") == 0)
         dir[0] = '\0';
 }

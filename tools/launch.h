@@ -14,8 +14,8 @@ enum launcher { LAUNCH_OWN, LAUNCH_MPIRUN, LAUNCH_PRTERUN, LAUNCH_SRUN };
 /* What was chosen, and why, in words. */
 struct choice {
     enum launcher launcher;
-    char          path[PATH_MAX]; /* of its program; empty for our own */
-    const char   *why;
+    char path[PATH_MAX]; /* of its program; empty for our own */
+    const char *why;
 };
 
 /* find.c: where things are.  An executable by name, searched in PATH and never being this very

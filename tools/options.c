@@ -38,7 +38,8 @@ static const char help[] =
     "mpirun, prterun.\n"
     "\n"
     "oshrun's exit status is 0 if every PE ended well; else the status of the first that did not,\n"
-    "or 128 and the signal that ended it; what shmem_global_exit() was given; 124 after a time-out.\n";
+    "or 128 and the signal that ended it; what shmem_global_exit() was given; 124 after a "
+    "time-out.\n";
 
 void say(const char *format, ...)
 {
@@ -173,8 +174,18 @@ static int slots_of_hosts(const char *hosts, int per_node)
     return total;
 }
 
-enum { OPT_HOSTFILE = 256, OPT_PPN, OPT_WDIR, OPT_TAG, OPT_TIMEOUT, OPT_LAUNCHER, OPT_PASS,
-       OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+enum {
+    OPT_HOSTFILE = 256,
+    OPT_PPN,
+    OPT_WDIR,
+    OPT_TAG,
+    OPT_TIMEOUT,
+    OPT_LAUNCHER,
+    OPT_PASS,
+    OPT_VERBOSE,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"n", required_argument, NULL, 'n'},

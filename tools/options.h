@@ -9,22 +9,22 @@
 
 /* A program with its number of PEs; several, separated by ":", make one job. */
 struct app {
-    int    n_pes;       /* 0 where the user did not say */
-    char **argv;        /* ends with NULL */
-    char **exports;     /* of -x, as VAR or VAR=VALUE; ends with NULL */
+    int n_pes;      /* 0 where the user did not say */
+    char **argv;    /* ends with NULL */
+    char **exports; /* of -x, as VAR or VAR=VALUE; ends with NULL */
 };
 
 struct options {
     struct app *apps;
-    int         n_apps;
-    char       *hosts;      /* "h1:2,h2:2", or NULL: this machine */
-    int         per_node;   /* --ppn, or 0 */
-    const char *launcher;   /* a word of SHMEM_LAUNCHER */
-    const char *dir;        /* where the programs start, or NULL: here */
-    double      timeout;    /* seconds, 0: none */
-    bool        tag;
-    bool        verbose;
-    char      **pass;       /* for the launcher itself; ends with NULL */
+    int n_apps;
+    char *hosts;          /* "h1:2,h2:2", or NULL: this machine */
+    int per_node;         /* --ppn, or 0 */
+    const char *launcher; /* a word of SHMEM_LAUNCHER */
+    const char *dir;      /* where the programs start, or NULL: here */
+    double timeout;       /* seconds, 0: none */
+    bool tag;
+    bool verbose;
+    char **pass; /* for the launcher itself; ends with NULL */
 };
 
 /* Read the command line.  Prints what is wrong and exits where it cannot be understood; does not

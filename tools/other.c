@@ -75,8 +75,8 @@ static void add_exports(struct command *command, const struct app *app)
         add(command, "-x");
         add(command, "%.*s", len, *entry);
     }
-    for (char **export = app->exports; *export != NULL; export++)
-        add_option(command, "-x", *export);
+    for (char **variable = app->exports; *variable != NULL; variable++)
+        add_option(command, "-x", *variable);
 }
 
 static void add_app(struct command *command, const struct options *options, const struct app *app)
@@ -174,9 +174,9 @@ static void write_srun(struct command *command, const struct options *options)
     if (options->tag)
         add(command, "--label");
     /* The whole environment goes along; -x only has to be in it. */
-    for (char **export = app->exports; *export != NULL; export++)
-        if (strchr(*export, '=') != NULL)
-            putenv(*export);
+    for (char **variable = app->exports; *variable != NULL; variable++)
+        if (strchr(*variable, '=') != NULL)
+            putenv(*variable);
 }
 
 static struct command write_command(const struct choice *choice, const struct options *options)

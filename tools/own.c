@@ -31,25 +31,24 @@ enum step { RUNNING, SPEAKING, LEAVING, KILLED };
 
 struct pe {
     pid_t pid;
-    bool  is_running;
-    bool  has_joined;   /* called PMIx_Init ... */
-    bool  has_left;     /* ... and PMIx_Finalize since */
+    bool is_running;
+    bool has_joined; /* called PMIx_Init ... */
+    bool has_left;   /* ... and PMIx_Finalize since */
 };
 
 static struct {
     const struct options *options;
-    struct pe  *pes;
-    int         n_pes;
-    int         n_running;
-    enum step   step;
-    int         end_signal;     /* what survivors get first */
-    double      deadline;       /* of the step; while running, of the job; 0: none */
-    bool        has_failed;
-    int         status;
-    int         signals;        /* signalfd */
-    int         notes;          /* from the PMIx server */
-    int         starts;         /* children that could not run their program say so here */
-    sigset_t    old_mask;       /* what PEs start with */
+    struct pe *pes;
+    int n_pes;
+    int n_running;
+    enum step step;
+    int end_signal;  /* what survivors get first */
+    double deadline; /* of the step; while running, of the job; 0: none */
+    int status;
+    int signals;       /* signalfd */
+    int notes;         /* from the PMIx server */
+    int starts;        /* children that could not run their program say so here */
+    sigset_t old_mask; /* what PEs start with */
     struct rlimit old_files;
 } job;
 
@@ -78,7 +77,9 @@ static void signal_all(int sig)
 static void go_to(enum step step)
 {
     static const double *const grace[] = {
-        [SPEAKING] = &grace_to_speak, [LEAVING] = &grace_to_leave, [KILLED] = &grace_after_kill,
+        [SPEAKING] = &grace_to_speak,
+        [LEAVING] = &grace_to_leave,
+        [KILLED] = &grace_after_kill,
     };
 
     if (step <= job.step)
@@ -99,7 +100,6 @@ static void end_job(int status, int sig, enum step first_step)
 {
     if (job.step == RUNNING) {
         job.status = status;
-        job.has_failed = status != 0;
         job.end_signal = sig;
     }
     go_to(first_step);
@@ -442,7 +442,7 @@ static void sweep(void)
 
     while (waitpid(-1, NULL, WNOHANG) >= 0 && now() < start + 2.0) {
         double passed = now() - start;
-        int sig = passed > 1.0 ? SIGKILL : passed > 0.5 || job.has_failed ? SIGTERM : 0;
+        int sig = passed > 1.0 ? SIGKILL : passed > 0.5 || job.status != 0 ? SIGTERM : 0;
         int n = signal_left_behind(sig != sent || sig == SIGKILL ? sig : 0);
         sent = sig;
         if (n > 0)

@@ -16,21 +16,21 @@ enum { LINE_MAX_BYTES = 16384 };
 
 /* One pipe from a PE.  What it has written after its last line feed waits in line. */
 struct stream {
-    int    from; /* -1: closed */
-    int    to;
-    int    pe;
+    int from; /* -1: closed */
+    int to;
+    int pe;
     size_t used;
-    char  *line;
+    char *line;
 };
 
 static struct {
     struct stream *streams; /* two for each PE, where lines are labelled */
-    int            n_streams;
-    bool           tag;
-    int            input;      /* the pipe to PE 0, -1: none */
-    bool           is_paused;  /* in the background: do not touch the terminal */
-    char           typed[4096];
-    size_t         n_typed;
+    int n_streams;
+    bool tag;
+    int input;      /* the pipe to PE 0, -1: none */
+    bool is_paused; /* in the background: do not touch the terminal */
+    char typed[4096];
+    size_t n_typed;
 } pump = {.input = -1};
 
 static int null_input(void)

@@ -11,16 +11,16 @@
 #include "options.h"
 
 enum note_kind {
-    NOTE_JOINED,    /* a PE has called PMIx_Init */
-    NOTE_LEFT,      /* and PMIx_Finalize; sent before that call returns to it */
-    NOTE_ABORT,     /* a PE wants the job to end with this status */
+    NOTE_JOINED, /* a PE has called PMIx_Init */
+    NOTE_LEFT,   /* and PMIx_Finalize; sent before that call returns to it */
+    NOTE_ABORT,  /* a PE wants the job to end with this status */
 };
 
 /* Small enough that the pipe never splits one. */
 struct note {
     enum note_kind kind;
-    int            pe;
-    int            status;
+    int pe;
+    int status;
 };
 
 /* Start serving n_pes PEs.  Signals that the caller waits for have to be blocked already.  Gives up

@@ -32,10 +32,10 @@ static pmix_proc_t me;
 static unsigned n_pes;
 
 static struct {
-    pthread_mutex_t lock;   /* protects the rest */
-    pthread_cond_t  come;
-    int             code;   /* 0: none has come */
-    int             pe;
+    pthread_mutex_t lock; /* protects the rest */
+    pthread_cond_t come;
+    int code; /* 0: none has come */
+    int pe;
 } event = {.lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER};
 
 static void must(const char *what, pmix_status_t rc)
