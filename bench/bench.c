@@ -20,6 +20,7 @@ struct bench bench;
 
 static struct {
     int batches;
+    int percent; /* the percentile of the batches to print */
     char **names;
     int n_names;
     uint32_t next[BENCH_LINES]; /* the random cycle of bench_dirty */
@@ -46,14 +47,17 @@ void bench_print(const char *name, size_t size, double value, const char *unit)
 static void parse(int argc, char **argv)
 {
     int opt;
-    while ((opt = getopt(argc, argv, "b:m:")) != -1) {
+    while ((opt = getopt(argc, argv, "b:m:q:")) != -1) {
         if (opt == 'b' && atoi(optarg) > 0) {
             state.batches = atoi(optarg) < MAX_BATCHES ? atoi(optarg) : MAX_BATCHES;
+        } else if (opt == 'q' && atoi(optarg) >= 0 && atoi(optarg) <= 100) {
+            state.percent = atoi(optarg);
         } else if (opt == 'm') {
             size_t most = strtoull(optarg, NULL, 0);
             bench.largest = most < bench.largest ? most : bench.largest;
         } else {
-            fprintf(stderr, "usage: %s [-b batches] [-m largest size] [test]...\n", argv[0]);
+            fprintf(stderr, "usage: %s [-b batches] [-m largest size] [-q percentile] [test]...\n",
+                    argv[0]);
             shmem_global_exit(2);
         }
     }
@@ -118,7 +122,8 @@ void bench_start(int argc, char **argv, size_t largest, bool gathers)
     bench.me = shmem_my_pe();
     bench.n_pes = shmem_n_pes();
     bench.peer = (bench.me ^ 1) < bench.n_pes ? bench.me ^ 1 : bench.me;
-    state.batches = 31;
+    state.batches = 51;
+    state.percent = 50;
     bench.largest = largest;
     parse(argc, argv);
     bench.buffer = bench.largest > LEAST_BUFFER ? bench.largest : LEAST_BUFFER;
@@ -170,7 +175,7 @@ bool bench_wanted_any(const struct bench_subject *subjects, int n)
 
 long bench_iters(size_t size)
 {
-    long most = bench.crowded ? 20 : 5000;
+    long most = bench.crowded ? 20 : 1000;
     long fit = (long)((4 << 20) / (size + 1));
     return fit < 2 ? 2 : fit > most ? most : fit;
 }
@@ -240,11 +245,11 @@ void bench_measure(const struct bench_subject *subjects, int n, size_t size, lon
             continue;
         /* The first batch warmed up. */
         qsort(&sample[s][1], (size_t)state.batches, sizeof(double), compare);
-        double median = sample[s][1 + state.batches / 2];
+        double value = sample[s][1 + (state.batches - 1) * state.percent / 100];
         if (best == NULL || !subjects[s].bare) {
-            print_time(subjects[s].name, subjects[s].unit, size, median);
-        } else if (winner == NULL || median < least) {
-            least = median;
+            print_time(subjects[s].name, subjects[s].unit, size, value);
+        } else if (winner == NULL || value < least) {
+            least = value;
             winner = &subjects[s];
         }
     }

@@ -69,9 +69,8 @@ struct bench_subject {
 };
 
 /*
- * Initialises OpenSHMEM, reads the command line ([-b batches] [-m largest size] [test]...),
- * allocates, and binds each PE to a core of its own when all PEs share a node with enough cores.
- * The buffers hold 64 KiB or a message of the largest size; if gathers, that for each PE.
+ * Initialises OpenSHMEM, reads the command line (README tells its options), allocates, and binds
+ * each PE to a core of its own when all PEs share a node with enough cores.  The buffers hold 64 KiB or a message of the largest size; if gathers, that for each PE.
  */
 void bench_start(int argc, char **argv, size_t largest, bool gathers);
 
@@ -111,6 +110,16 @@ static inline void bench_keep(uint64_t value)
 static inline void bench_compiler_fence(void)
 {
     __asm__ volatile("" : : : "memory");
+}
+
+/* What one does in a spin loop; with a word that comes soon, not to do it may be slower or faster. */
+static inline void bench_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
 }
 
 /*

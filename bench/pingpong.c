@@ -84,16 +84,26 @@ static void bare_send(size_t len)
     __atomic_store_n(&bench.theirs->flag[0].word, bare_turn, __ATOMIC_RELEASE);
 }
 
-/* A word alone, or with as much data before it as arg tells. */
+/* How the reference plays: with data before the word or without, waiting with pause or without. */
+struct bare_way {
+    bool data;
+    bool pause;
+};
+
+static const struct bare_way bare_tight = {false, false}, bare_paused = {false, true};
+static const struct bare_way bare_data = {true, true};
+
 static void play_bare(const struct bench_subject *subject, size_t size, long iters)
 {
-    size_t len = *(const bool *)subject->arg ? size : 0;
+    const struct bare_way *way = subject->arg;
+    size_t len = way->data ? size : 0;
     for (long i = 0; i < iters && bench.me < 2; i++) {
         bare_turn++;
         if (bench.me == 0)
             bare_send(len);
         while (__atomic_load_n(&bench.mine->flag[0].word, __ATOMIC_ACQUIRE) < bare_turn)
-            ;
+            if (way->pause)
+                bench_pause();
         if (bench.me == 1)
             bare_send(len);
     }
@@ -107,23 +117,23 @@ int main(int argc, char **argv)
         fprintf(stderr, "pingpong needs two PEs\n");
         shmem_global_exit(2);
     }
-    static const bool alone = false, together = true;
     const struct bench_subject words[] = {
         {.name = "pingpong", .run = play, .arg = &word, .all = true},
-        {.name = "bare_pingpong", .run = play_bare, .arg = &alone, .all = true, .bare = true},
+        {.name = "without pause", .run = play_bare, .arg = &bare_tight, .all = true, .bare = true},
+        {.name = "with pause", .run = play_bare, .arg = &bare_paused, .all = true, .bare = true},
     };
     const struct bench_subject data[] =
     { {.name = "put_flag_pingpong", .run = play, .arg = &flagged, .all = true},
 #if HAVE_SIGNALS
       {.name = "put_signal_pingpong", .run = play, .arg = &with_signal, .all = true},
 #endif
-      {.name = "bare_put_pingpong", .run = play_bare, .arg = &together, .all = true, .bare = true},
+      {.name = "bare_put_pingpong", .run = play_bare, .arg = &bare_data, .all = true, .bare = true},
     };
     int n_data = 1 + HAVE_SIGNALS;
     /* The references spin without ever giving way, so they need a core for each PE. */
     int n_bare = bench.crowded ? 0 : 1;
     if (bench_wanted("pingpong"))
-        bench_measure(words, 1 + n_bare, 8, bench_iters(0), NULL);
+        bench_measure(words, 1 + 2 * n_bare, 8, bench_iters(0), "bare_pingpong");
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         if (sizes[i] <= bench.largest && bench_wanted_any(data, n_data))
             bench_measure(data, n_data + n_bare, sizes[i], bench_iters(sizes[i]), NULL);
