@@ -70,7 +70,8 @@ struct bench_subject {
 
 /*
  * Initialises OpenSHMEM, reads the command line (README tells its options), allocates, and binds
- * each PE to a core of its own when all PEs share a node with enough cores.  The buffers hold 64 KiB or a message of the largest size; if gathers, that for each PE.
+ * each PE to a core of its own when all PEs share a node with enough cores.  The buffers hold
+ * 64 KiB or a message of the largest size; if gathers, that for each PE.
  */
 void bench_start(int argc, char **argv, size_t largest, bool gathers);
 
@@ -112,7 +113,7 @@ static inline void bench_compiler_fence(void)
     __asm__ volatile("" : : : "memory");
 }
 
-/* What one does in a spin loop; with a word that comes soon, not to do it may be slower or faster. */
+/* What one does in a spin loop.  For a word that comes soon, not to may be slower or faster. */
 static inline void bench_pause(void)
 {
 #if defined(__x86_64__)

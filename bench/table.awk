@@ -173,8 +173,9 @@ END {
         split(order[i], key, SUBSEP)
         row(key[1], key[2])
     }
-    printf "\n%d of %d aims met.  better: times better than theirs, in time or rate; to bare: times",
-           n_met, n_judged
-    printf " worse than the\nbare reference; 1.5 x: is it 1.5 times better (limit: nobody can be, as"
-    printf " ours is within 10%% of bare\nor theirs within 50%%, and ours no worse).\n"
+    printf "\n%d of %d aims met.\n", n_met, n_judged
+    print "better   times better than theirs, in time or rate"
+    print "to bare  times worse than the bare reference of the same run"
+    print "1.5 x    is it 1.5 times better?  limit: nothing can be, as ours is within 10% of bare, or"
+    print "         bare itself is less than 1.5 times better than theirs, and ours is no worse"
 }
