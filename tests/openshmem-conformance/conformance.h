@@ -34,11 +34,11 @@ struct conformance_case {
 };
 
 struct conformance {
-    const char *only;     /* run only cases whose name contains this, or NULL */
-    int         cases;    /* lines of TAP so far */
-    int         failures; /* of this PE, in the case that runs now */
-    int         failed;   /* of this PE, in all cases; on PE 0 all PEs' */
-    char        skip[200];
+    const char *only; /* run only cases whose name contains this, or NULL */
+    int cases;        /* lines of TAP so far */
+    int failures;     /* of this PE, in the case that runs now */
+    int failed;       /* of this PE, in all cases; on PE 0 all PEs' */
+    char skip[200];
 };
 static struct conformance conformance;
 
@@ -64,14 +64,14 @@ conformance_check(bool good, const char *file, int line, const char *condition, 
     if (__atomic_fetch_add(&conformance.failures, 1, __ATOMIC_SEQ_CST) >= CONFORMANCE_LINES) {
         return false;
     }
-    char    text[400];
+    char text[400];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
     const char *slash = strrchr(file, '/');
-    int         initialized = 0;
+    int initialized = 0;
     shmem_query_initialized(&initialized);
     fprintf(stderr, "# PE %d: %s:%d: %s [%s]\n", initialized != 0 ? shmem_my_pe() : -1,
             slash == NULL ? file : slash + 1, line, text, condition);
@@ -80,7 +80,7 @@ conformance_check(bool good, const char *file, int line, const char *condition, 
 
 /* Is this so?  Otherwise the case has failed; the text is for people: check(a == b, "a %d", a).
  * Returns the condition, and goes on in any case, because the other PEs do. */
-#define check(condition, ...)                                                                      \
+#define check(condition, ...) \
     conformance_check((condition), __FILE__, __LINE__, #condition, __VA_ARGS__)
 
 /* Say, on all PEs alike, that this case cannot run here, and return from it. */
@@ -149,7 +149,8 @@ static inline void conformance_begin(int argc, char **argv)
 static inline void conformance_plan(void)
 {
     if (shmem_my_pe() == 0) {
-        printf("1..%d%s\n", conformance.cases, conformance.cases == 0 ? " # SKIP no such case" : "");
+        printf("1..%d%s\n", conformance.cases,
+               conformance.cases == 0 ? " # SKIP no such case" : "");
         fflush(stdout);
     }
     conformance.failures = 0;

@@ -49,9 +49,9 @@ static void versions(void)
 
 static void accessible(void)
 {
-    int  n = shmem_n_pes();
+    int n = shmem_n_pes();
     int *heap = shmem_malloc(sizeof(int));
-    int  stack = 0;
+    int stack = 0;
     int *private = malloc(sizeof(int));
 
     for (int pe = 0; pe < n; pe++) {
@@ -118,8 +118,8 @@ static void pointers(void)
 
 static void team_pointers(void)
 {
-    int   n = shmem_n_pes();
-    int   me = shmem_my_pe();
+    int n = shmem_n_pes();
+    int me = shmem_my_pe();
     char *heap = shmem_malloc(64);
 
     for (int pe = 0; pe < n; pe++) {
@@ -130,7 +130,7 @@ static void team_pointers(void)
 
     /* A team in reverse order: its PE i is the world's n - 1 - i. */
     shmem_team_t reverse = SHMEM_TEAM_INVALID;
-    int          failed = shmem_team_split_strided(SHMEM_TEAM_WORLD, n - 1, -1, n, NULL, 0, &reverse);
+    int failed = shmem_team_split_strided(SHMEM_TEAM_WORLD, n - 1, -1, n, NULL, 0, &reverse);
     check(failed == 0 && reverse != SHMEM_TEAM_INVALID, "split: %d", failed);
     for (int pe = 0; pe < n && reverse != SHMEM_TEAM_INVALID; pe++) {
         check(shmem_team_ptr(reverse, heap, pe) == shmem_ptr(heap, n - 1 - pe),
@@ -158,7 +158,7 @@ static void nested(void)
     shmem_init();
 
     long *flags = shmem_calloc(2, sizeof(long));
-    int   next = (shmem_my_pe() + 1) % shmem_n_pes();
+    int next = (shmem_my_pe() + 1) % shmem_n_pes();
     for (int i = 0; i < 2; i++) {
         shmem_long_p(&flags[i], 5 + i, next);
         shmem_finalize(); /* as good as shmem_barrier_all */

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * atomics.c -- section 9.7: atomic memory operations.
+ *
+ * First, what each routine does, alone, against a model; then all PEs at once on the same words,
+ * where nothing may get lost.
+ */
+#include <time.h>
+
+#include "atomic_forms.h"
+#include "conformance.h"
+
+static uint64_t model(enum operation operation, uint64_t old, uint64_t value, uint64_t cond)
+{
+    switch (operation) {
+    case FETCH:
+        return old;
+    case SET:
+    case SWAP:
+        return value;
+    case COMPARE_SWAP:
+        return old == cond ? value : old;
+    case INC:
+        return old + 1;
+    case ADD:
+        return old + value;
+    case AND:
+        return old & value;
+    case OR:
+        return old | value;
+    case XOR:
+        return old ^ value;
+    }
+    return 0;
+}
+
+/* All of them within the range of double when they are converted back. */
+static const struct {
+    uint64_t old, value, cond;
+} operands[] = {
+    {0, 1, 0},
+    {5, 7, 5},
+    {5, 7, 6},
+    {0x0123456789abcdef, 0x00ff00ff00ff00ff, 0x0123456789abcdef},
+    {0x0123456789abcdef, 0x00ff00ff00ff00ff, 0x0123456689abcdef}, /* only the upper half differs */
+    {0x7fffffffffffffff, 0x0f0f0f0f0f0f0f0f, 0x7fffffffffffffff},
+    {1000, 1, 1},
+};
+enum { OPERANDS = CONFORMANCE_COUNT(operands) };
+
+/* Each PE has, on each PE, a word of its own for each row of operands; the others' are next to it. */
+static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team_t team,
+                     unsigned char *words)
+{
+    int n = shmem_n_pes();
+    int me = shmem_my_pe();
+    uint64_t fetched[OPERANDS]; /* room for any type */
+    for (int i = 0; i < OPERANDS * n; i++) {
+        form->store(words + (size_t)i * form->size, operands[i / n].old);
+    }
+    shmem_barrier_all();
+
+    for (int pe = 0; pe < n; pe++) {
+        for (size_t i = 0; i < OPERANDS; i++) {
+            fetched[i] = 0;
+            form->call(ctx, &fetched[i], words + (i * (size_t)n + (size_t)me) * form->size,
+                       operands[i].value, operands[i].cond,
+                       shmem_team_translate_pe(SHMEM_TEAM_WORLD, pe, team));
+        }
+        if (form->result == AFTER_QUIET) {
+            shmem_ctx_quiet(ctx);
+        }
+        for (size_t i = 0; i < OPERANDS && form->result != NONE; i++) {
+            uint64_t old = form->as(operands[i].old);
+            check(form->load(&fetched[i]) == old, "%s, operands %zu: fetched %#lx and not %#lx",
+                  form->name, i, (long)form->load(&fetched[i]), (long)old);
+        }
+    }
+    shmem_ctx_quiet(ctx);
+    shmem_barrier_all();
+
+    for (int i = 0; i < OPERANDS * n; i++) {
+        uint64_t old = form->as(operands[i / n].old);
+        uint64_t want = form->as(model(form->operation, old, form->as(operands[i / n].value),
+                                       form->as(operands[i / n].cond)));
+        uint64_t have = form->load(words + (size_t)i * form->size);
+        check(have == want, "%s, operands %d of PE %d: left %#lx and not %#lx", form->name, i / n,
+              i % n, (long)have, (long)want);
+    }
+    shmem_barrier_all();
+}
+
+static void every_form(void)
+{
+    int n = shmem_n_pes();
+    unsigned char *words = shmem_malloc((size_t)(OPERANDS * n) * sizeof(uint64_t));
+    shmem_ctx_t own = SHMEM_CTX_INVALID;
+    check(shmem_ctx_create(SHMEM_CTX_SERIALIZED, &own) == 0, "ctx_create");
+    shmem_team_t reverse = SHMEM_TEAM_INVALID;
+    shmem_team_config_t config = {.num_contexts = 1};
+    check(shmem_team_split_strided(SHMEM_TEAM_WORLD, n - 1, -1, n, &config, SHMEM_TEAM_NUM_CONTEXTS,
+                                   &reverse) == 0,
+          "split_strided");
+    shmem_ctx_t team_ctx = SHMEM_CTX_INVALID;
+    check(shmem_team_create_ctx(reverse, 0, &team_ctx) == 0, "team_create_ctx");
+
+    for (size_t i = 0; i < CONFORMANCE_COUNT(atomic_forms); i++) {
+        one_form(&atomic_forms[i], SHMEM_CTX_DEFAULT, SHMEM_TEAM_WORLD, words);
+        if (atomic_forms[i].takes_ctx) {
+            one_form(&atomic_forms[i], own, SHMEM_TEAM_WORLD, words);
+            one_form(&atomic_forms[i], team_ctx, reverse, words);
+        }
+    }
+    shmem_ctx_destroy(own);
+    shmem_ctx_destroy(team_ctx);
+    shmem_team_destroy(reverse);
+    shmem_free(words);
+}
+
+/* Every operation that adds, of every type, from all PEs at once on one word of every PE. */
+static void totals(void)
+{
+    enum { ROUNDS = 40 };
+    int n = shmem_n_pes();
+    uint64_t *word = shmem_malloc(sizeof(uint64_t));
+    for (size_t i = 0; i < CONFORMANCE_COUNT(atomic_forms); i++) {
+        const struct atomic_form *form = &atomic_forms[i];
+        if (form->operation != ADD && form->operation != INC) {
+            continue;
+        }
+        form->store(word, 0);
+        shmem_barrier_all();
+        uint64_t ignored;
+        for (int k = 0; k < ROUNDS * n; k++) {
+            form->call(SHMEM_CTX_DEFAULT, &ignored, word, 1, 0, (shmem_my_pe() + k) % n);
+        }
+        shmem_barrier_all();
+        check(form->load(word) == (uint64_t)(ROUNDS * n), "%s: total %ld and not %d", form->name,
+              (long)form->load(word), ROUNDS * n);
+        shmem_barrier_all();
+    }
+    shmem_free(word);
+}
+
+/* Every number that fetch_inc gives out, it gives out once, and to each PE in ascending order. */
+static void tickets(void)
+{
+    enum { EACH = 2000 };
+    int n = shmem_n_pes();
+    int *counter = shmem_calloc(1, sizeof(int));
+    int *taken = shmem_calloc((size_t)(EACH * n), sizeof(int));
+    int last = -1;
+    for (int i = 0; i < EACH; i++) {
+        int ticket = shmem_int_atomic_fetch_inc(counter, n - 1);
+        if (!check(ticket > last && ticket < EACH * n, "ticket %d after %d", ticket, last)) {
+            break;
+        }
+        last = ticket;
+        shmem_int_atomic_inc(&taken[ticket], n / 2);
+    }
+    shmem_barrier_all();
+    if (shmem_my_pe() == n - 1) {
+        check(*counter == EACH * n, "the counter is %d and not %d", *counter, EACH * n);
+    }
+    for (int i = 0; i < EACH * n && shmem_my_pe() == n / 2; i++) {
+        if (!check(taken[i] == 1, "ticket %d was given out %d times", i, taken[i])) {
+            break;
+        }
+    }
+    shmem_free(counter);
+    shmem_free(taken);
+}
+
+/* Addition made of compare-and-swap, on 4 and 8 bytes, and the other addition meanwhile. */
+static void compare_swap_loops(void)
+{
+    enum { EACH = 500 };
+    int n = shmem_n_pes();
+    struct {
+        uint64_t wide;
+        uint32_t narrow[2];
+    } *words = shmem_calloc(1, sizeof(*words));
+    for (int i = 0; i < EACH; i++) {
+        uint64_t wide = shmem_uint64_atomic_fetch(&words->wide, 0);
+        for (uint64_t seen; (seen = shmem_uint64_atomic_compare_swap(
+                                 &words->wide, wide, wide + 0x100000001, 0)) != wide;) {
+            wide = seen;
+        }
+        uint32_t narrow = 0;
+        for (uint32_t seen; (seen = shmem_uint32_atomic_compare_swap(&words->narrow[i % 2], narrow,
+                                                                     narrow + 1, 0)) != narrow;) {
+            narrow = seen;
+        }
+        shmem_uint32_atomic_add(&words->narrow[(i + 1) % 2], 1, 0);
+    }
+    shmem_barrier_all();
+    if (shmem_my_pe() == 0) {
+        uint64_t sum = (uint64_t)EACH * (uint64_t)n;
+        check(words->wide == sum * 0x100000001, "wide %#lx", (long)words->wide);
+        check(words->narrow[0] == sum && words->narrow[1] == sum, "narrow %u %u, to be %lu",
+              words->narrow[0], words->narrow[1], (long)sum);
+    }
+    shmem_free(words);
+}
+
+/* Whatever is swapped in comes out once, or is still there at the end. */
+static void swaps(void)
+{
+    enum { EACH = 1000 };
+    struct results {
+        double number, sum;
+        uint64_t word, xored;
+    } *all = shmem_calloc(1, sizeof(*all));
+    int me = shmem_my_pe();
+    for (int i = 0; i < EACH; i++) {
+        double mine = me * EACH + i + 1;
+        uint64_t bits = (uint64_t)(me * EACH + i + 1) * 0x9e3779b97f4a7c15;
+        all->sum += mine - shmem_double_atomic_swap(&all->number, mine, 0);
+        all->xored ^= bits ^ shmem_uint64_atomic_swap(&all->word, bits, 0);
+    }
+    shmem_barrier_all();
+    if (me == 0) {
+        double sum = -all->number;
+        uint64_t xored = all->word;
+        for (int pe = 0; pe < shmem_n_pes(); pe++) {
+            struct results theirs;
+            shmem_getmem(&theirs, all, sizeof(theirs), pe);
+            sum += theirs.sum;
+            xored ^= theirs.xored;
+        }
+        check(sum == 0, "doubles: %g got lost", sum);
+        check(xored == 0, "words: %#lx got lost", (long)xored);
+    }
+    shmem_barrier_all();
+    shmem_free(all);
+}
+
+/* Each PE has a bit in every word, and sees it as it left it. */
+static void bits(void)
+{
+    enum { ROUNDS = 500, WORDS = 6 };
+    int n = shmem_n_pes();
+    uint32_t *words = shmem_calloc(WORDS, sizeof(uint32_t));
+    uint32_t mine = 1u << (shmem_my_pe() % 32);
+    if (n > 32) {
+        skip("words have 32 bits");
+        shmem_free(words);
+        return;
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        uint32_t *word = &words[i % WORDS];
+        int pe = i / WORDS % n;
+        uint32_t seen = shmem_uint32_atomic_fetch_or(word, mine, pe);
+        check((seen & mine) == 0, "round %d: my bit was there", i);
+        seen = shmem_uint32_atomic_fetch_xor(word, mine, pe);
+        check((seen & mine) != 0, "round %d: my bit was gone after or", i);
+        shmem_uint32_atomic_or(word, mine, pe);
+        seen = shmem_uint32_atomic_fetch_and(word, ~mine, pe);
+        check((seen & mine) != 0, "round %d: my bit was gone after or and xor", i);
+    }
+    shmem_uint32_atomic_xor(&words[0], mine, 0);
+    shmem_barrier_all();
+    for (int i = 0; i < WORDS; i++) {
+        uint32_t want = i > 0 || shmem_my_pe() > 0 ? 0 : (uint32_t)((UINT64_C(1) << n) - 1);
+        check(words[i] == want, "word %d is %#x and not %#x", i, words[i], want);
+    }
+    shmem_free(words);
+}
+
+/* On one line: words of 4 bytes that others add to, next to words that their owner just stores to,
+ * and an 8-byte word between them.  An atomic made of a wider one would undo the stores. */
+static void neighbours(void)
+{
+    enum { ROUNDS = 5000 };
+    struct line {
+        volatile uint32_t stored;
+        uint32_t added;
+        uint64_t wide;
+        uint32_t also_added;
+        volatile uint32_t also_stored;
+    } *line = shmem_align(64, sizeof(*line));
+    memset((void *)line, 0, sizeof(*line));
+    shmem_barrier_all();
+    int next = (shmem_my_pe() + 1) % shmem_n_pes();
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        line->stored = i;
+        line->also_stored = ~i;
+        shmem_uint32_atomic_add(&line->added, 1, next);
+        shmem_uint64_atomic_add(&line->wide, UINT64_C(0x100000001), next);
+        shmem_uint32_atomic_fetch_inc(&line->also_added, next);
+        if (!check(line->stored == i && line->also_stored == ~i, "round %u: %u %u", i, line->stored,
+                   ~line->also_stored)) {
+            break;
+        }
+    }
+    shmem_barrier_all();
+    check(line->added == ROUNDS && line->also_added == ROUNDS, "added %u and %u", line->added,
+          line->also_added);
+    check(line->wide == ROUNDS * UINT64_C(0x100000001), "wide %#lx", (long)line->wide);
+    check(line->stored == ROUNDS && line->also_stored == ~(uint32_t)ROUNDS, "stored %u and %u",
+          line->stored, ~line->also_stored);
+    shmem_free((void *)line);
+}
+
+/* Static data are as good as the heap. */
+static int static_counter;
+static long static_long = 100;
+
+static void static_data(void)
+{
+    enum { EACH = 1000 };
+    int n = shmem_n_pes();
+    long after = 100;
+    static_counter = 0;
+    shmem_barrier_all();
+    for (int i = 0; i < EACH * n; i++) {
+        shmem_atomic_inc(&static_counter, i % n);
+        after = shmem_atomic_fetch_add(&static_long, 2L, i % n);
+    }
+    check(after >= 100 && after < 100 + 2L * EACH * n && after % 2 == 0, "fetched %ld", after);
+    shmem_barrier_all();
+    check(static_counter == EACH * n, "int %d and not %d", static_counter, EACH * n);
+    check(static_long == 100 + 2L * EACH * n, "long %ld", static_long);
+    shmem_barrier_all();
+    static_long = 100;
+}
+
+/* Atomics and puts reach a PE that does not call the library. */
+static void progress(void)
+{
+    int n = shmem_n_pes();
+    volatile long *words = shmem_calloc(2, sizeof(long));
+    if (shmem_my_pe() == n - 1) {
+        shmem_long_atomic_add((long *)&words[0], 7, 0);
+        long seen = shmem_long_atomic_fetch((long *)&words[0], 0);
+        check(seen == 7, "fetched %ld", seen);
+        shmem_long_p((long *)&words[1], 8, 0);
+        shmem_quiet();
+    }
+    time_t give_up = time(NULL) + 20;
+    while (shmem_my_pe() == 0 && (words[0] != 7 || words[1] != 8) && time(NULL) < give_up) {
+        /* what a computation would be */
+    }
+    if (shmem_my_pe() == 0) {
+        check(words[0] == 7 && words[1] == 8, "only %ld %ld has come", words[0], words[1]);
+    }
+    shmem_free((void *)words);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct conformance_case cases[] = {
+        {"every operation of every type and form", every_form},
+        {"totals of every type", totals},
+        {"tickets", tickets},
+        {"loops of compare_swap", compare_swap_loops},
+        {"swaps", swaps},
+        {"bits", bits},
+        {"neighbouring words", neighbours},
+        {"static data", static_data},
+        {"progress while the target computes", progress},
+    };
+    return conformance_main(argc, argv, cases, CONFORMANCE_COUNT(cases));
+}
