@@ -53,6 +53,7 @@ struct shmi_team {
     uint64_t   step;     /* synchronisations of this team that this PE has entered */
     void     (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
     struct shmi_slot *near[SHMI_NEAR]; /* the members' slots; set with sync */
+    uint64_t   first;    /* what step was at the start */
     int        num_contexts; /* as configured */
     struct shmi_ctx  *contexts;  /* the contexts created on it, linked */
     struct shmi_team *next;      /* of the list of all teams */
@@ -61,6 +62,9 @@ struct shmi_team {
 /* NULL before init and after finalize. */
 extern struct shmi_team *shmi_team_world;
 extern struct shmi_team *shmi_team_shared;
+
+/* What the user calls a team. */
+shmem_team_t shmi_team_handle(const struct shmi_team *team);
 
 /* World number of member i. */
 static inline int shmi_team_pe(const struct shmi_team *team, int i)

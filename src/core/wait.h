@@ -46,4 +46,13 @@ static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint
 /* Let the network, where there is one, move. */
 void shmi_progress(void);
 
+/* After a test that failed: let the network move, and, where PEs share cores, let others run. */
+void shmi_wait_politely(void);
+
+/* At start-up: write this PE's cores into its card; then, with all cards and windows known, decide
+ * how patient a wait is. */
+struct shmi_card;
+void shmi_wait_describe(struct shmi_card *mine);
+void shmi_wait_open(const struct shmi_card *cards);
+
 #endif

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/amo.h"
 #include "core/base/job.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
@@ -39,26 +40,6 @@ struct shmi_remote {
     int      pe;
     uint64_t addr; /* in that PE's terms */
     uint64_t key;  /* as that PE's expose() gave it */
-};
-
-enum shmi_amo_op {
-    SHMI_AMO_FETCH,
-    SHMI_AMO_SET,
-    SHMI_AMO_SWAP,
-    SHMI_AMO_CSWAP,
-    SHMI_AMO_ADD,
-    SHMI_AMO_AND,
-    SHMI_AMO_OR,
-    SHMI_AMO_XOR,
-};
-
-/* One atomic operation.  Values of 4-byte operations are in the low half. */
-struct shmi_amo {
-    enum shmi_amo_op op;
-    unsigned         size; /* 4 or 8 bytes */
-    uint64_t         value;
-    uint64_t         expected; /* for SHMI_AMO_CSWAP */
-    void            *fetch;    /* where the old value goes (size bytes), or NULL */
 };
 
 /* When a data call may return. */

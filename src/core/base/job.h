@@ -30,9 +30,9 @@ extern struct shmi_job shmi_job;
  * start: a launcher that does not speak PMIx must not become many copies of a one-PE job. */
 int shmi_job_open(void);
 
-/* Every PE calls this once per open, after the other: my blob out, then everybody's blob in.
- * all[] has n_pes entries, whose bytes belong to the caller (free each).  Includes the job's only
- * collecting fence, bounded by SHMEM_START_TIMEOUT: on expiry it logs which PEs have not come. */
+/* All PEs together: my blob out, then everybody's blob in.  all[] has n_pes entries, whose bytes
+ * belong to the caller (free each).  A collecting fence, bounded by SHMEM_START_TIMEOUT: on expiry
+ * it logs which PEs have not come. */
 int shmi_job_exchange(const struct shmi_blob *mine, struct shmi_blob *all);
 
 /* All PEs arrive before any leaves; carries nothing.  For start and end, not for the data path. */

@@ -41,7 +41,7 @@ static struct {
     int n_pes;
     size_t handler; /* of events */
     bool is_open;   /* written by open and close, read by the event handler */
-    unsigned generation;
+    unsigned exchanges; /* over all opens */
     char launcher[128];
 } pmix;
 
@@ -261,7 +261,6 @@ static int pmix_open(struct shmi_job *job)
         PMIx_Finalize(NULL, 0);
         return result;
     }
-    pmix.generation++;
     name_launcher();
     shmi_store_release(&pmix.is_open, true); /* pairs with report_loss */
     watch_events();
@@ -309,7 +308,7 @@ static int pmix_fence(void)
 
 static void name_key(char key[PMIX_MAX_KEYLEN])
 {
-    snprintf(key, PMIX_MAX_KEYLEN, "npushmem.%u", pmix.generation);
+    snprintf(key, PMIX_MAX_KEYLEN, "npushmem.%u", pmix.exchanges);
 }
 
 /* Who has come: filled in by PMIx's thread. */
@@ -457,6 +456,7 @@ static int receive(int pe, const char *key, struct shmi_blob *blob)
 static int pmix_exchange(const struct shmi_blob *mine, struct shmi_blob *all)
 {
     char key[PMIX_MAX_KEYLEN];
+    pmix.exchanges++; /* a key is put once: a second value may never be seen */
     int result = publish(mine);
     if (result != 0)
         return result;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * memory.c -- memory management: shmem_malloc and its relatives (section 9.3).
+ *
+ * All PEs make the same calls, so each PE's allocator, which depends on nothing else, gives the same
+ * offset; nothing is communicated but the barrier that the standard asks for.
+ */
+#include "core/memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "core/base/config.h"
+#include "core/base/export.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/check.h"
+#include "core/coll.h"
+#include "core/order.h"
+#include "core/segment.h"
+#include "core/setup.h"
+
+/* Alignment of the heap in every process, and so the most that can be promised. */
+#define HEAP_ALIGN (2u << 20)
+#define MIN_ALIGN  64
+
+static struct {
+    struct shmi_heap *heap;
+    pthread_mutex_t   lock; /* of the heap: checks look into it from any thread */
+} memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+int shmi_memory_open(void)
+{
+    int rc = shmi_heap_init(&memory.heap, shmi_segment_heap_len(), HEAP_ALIGN);
+    if (rc != 0) {
+        shmi_error("no memory for the records of the symmetric heap");
+    }
+    return rc;
+}
+
+void shmi_memory_close(void)
+{
+    shmi_heap_destroy(memory.heap);
+    memory.heap = NULL;
+}
+
+static size_t offset_of(const void *addr)
+{
+    return (size_t)((const char *)addr - shmi_segment_heap());
+}
+
+bool shmi_memory_find(const void *addr, const char **start, size_t *len)
+{
+    size_t offset = 0;
+    pthread_mutex_lock(&memory.lock);
+    bool found = memory.heap != NULL &&
+                 shmi_heap_find(memory.heap, offset_of(addr), &offset, len, NULL);
+    pthread_mutex_unlock(&memory.lock);
+    if (found) {
+        *start = shmi_segment_heap() + offset;
+    }
+    return found;
+}
+
+void shmi_memory_stats(struct shmi_heap_stats *stats)
+{
+    pthread_mutex_lock(&memory.lock);
+    shmi_heap_stats(memory.heap, stats);
+    pthread_mutex_unlock(&memory.lock);
+}
+
+static void report_exhaustion(const char *who, size_t size)
+{
+    struct shmi_heap_stats stats;
+    shmi_memory_stats(&stats);
+    if (shmi_job.my_pe == 0) { /* it is the same on all PEs: one line for all */
+        shmi_error("%s: no room for %zu bytes in the symmetric heap of %zu: %zu are free, the "
+                   "largest block is %zu; a larger SHMEM_SYMMETRIC_SIZE helps", who, size,
+                   stats.capacity, stats.free, stats.largest);
+    }
+}
+
+/* barrier_all, as the allocation routines contain it. */
+static void barrier(const char *who)
+{
+    shmi_quiet(&shmi_ctx_default);
+    shmi_coll_sync(who, shmi_team_world);
+}
+
+static void *allocate(const char *who, size_t size, size_t align, long hints)
+{
+    size_t offset = 0;
+    pthread_mutex_lock(&memory.lock);
+    int rc = shmi_heap_alloc(memory.heap, size, align, hints, &offset);
+    pthread_mutex_unlock(&memory.lock);
+    if (rc == -EINVAL) {
+        shmi_error("%s: alignment %zu is not a power of two of at most %u", who, align, HEAP_ALIGN);
+    } else if (rc != 0) {
+        report_exhaustion(who, size);
+    }
+    return rc == 0 ? shmi_segment_heap() + offset : NULL;
+}
+
+/* A collective allocation: no bytes, no action; else a barrier before anybody may use it. */
+static void *allocate_all(const char *who, size_t size, size_t align, long hints)
+{
+    shmi_require_running(who);
+    shmi_check_same(who, shmi_team_world, "size", size);
+    if (size == 0) {
+        return NULL;
+    }
+    void *addr = allocate(who, size, align, hints);
+    barrier(who);
+    return addr;
+}
+
+void *shmem_malloc(size_t size)
+{
+    return allocate_all(__func__, size, MIN_ALIGN, 0);
+}
+PSHMEM(_malloc)
+
+/* The hints ask for memory that remote atomics and signals reach well: all of this heap is. */
+void *shmem_malloc_with_hints(size_t size, long hints)
+{
+    return allocate_all(__func__, size, MIN_ALIGN, hints);
+}
+PSHMEM(_malloc_with_hints)
+
+void *shmem_align(size_t alignment, size_t size)
+{
+    return allocate_all(__func__, size, shmi_max(alignment, MIN_ALIGN), 0);
+}
+PSHMEM(_align)
+
+void *shmem_calloc(size_t count, size_t size)
+{
+    size_t len = 0;
+    shmi_require_running(__func__);
+    if (__builtin_mul_overflow(count, size, &len)) {
+        len = SIZE_MAX; /* more than any heap has: it fails as it should, on all PEs */
+    }
+    shmi_check_same(__func__, shmi_team_world, "count * size", len);
+    if (len == 0) {
+        return NULL;
+    }
+    void *addr = allocate(__func__, len, MIN_ALIGN, 0);
+    if (addr != NULL) {
+        memset(addr, 0, len);
+    }
+    barrier(__func__);
+    return addr;
+}
+PSHMEM(_calloc)
+
+static void release(const char *who, void *ptr)
+{
+    pthread_mutex_lock(&memory.lock);
+    int rc = shmi_heap_free(memory.heap, offset_of(ptr));
+    pthread_mutex_unlock(&memory.lock);
+    if (rc != 0) {
+        shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before", who,
+                   ptr);
+    }
+}
+
+/* Nobody may still be using the block: the barrier comes first. */
+static void free_all(const char *who, void *ptr)
+{
+    shmi_require_running(who);
+    if (ptr != NULL) {
+        shmi_check_same(who, shmi_team_world, "the block's offset", offset_of(ptr));
+        barrier(who);
+        release(who, ptr);
+    }
+}
+
+void shmem_free(void *ptr)
+{
+    free_all(__func__, ptr);
+}
+PSHMEM(_free)
+
+/* Move a block's contents to a larger one; the old block is kept where there is none. */
+static void *move_block(const char *who, void *ptr, size_t old_size, size_t size, long hints)
+{
+    void *addr = allocate(who, size, MIN_ALIGN, hints);
+    if (addr != NULL) {
+        memcpy(addr, ptr, shmi_min(old_size, size));
+        release(who, ptr);
+    }
+    return addr;
+}
+
+static void *resize_all(const char *who, void *ptr, size_t size)
+{
+    if (ptr == NULL) {
+        return allocate_all(who, size, MIN_ALIGN, 0);
+    }
+    if (size == 0) {
+        free_all(who, ptr);
+        return NULL;
+    }
+    shmi_require_running(who);
+    shmi_check_same(who, shmi_team_world, "size", size);
+    barrier(who); /* what others still put here is to be moved too */
+    size_t offset = offset_of(ptr);
+    size_t start = 0;
+    size_t old_size = 0;
+    long hints = 0;
+    pthread_mutex_lock(&memory.lock);
+    bool found = shmi_heap_find(memory.heap, offset, &start, &old_size, &hints) && start == offset;
+    int rc = found ? shmi_heap_resize(memory.heap, offset, size) : -EINVAL;
+    pthread_mutex_unlock(&memory.lock);
+    if (!found) {
+        shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before",
+                   who, ptr);
+    }
+    void *addr = rc == 0 ? ptr : move_block(who, ptr, old_size, size, hints);
+    barrier(who);
+    return addr;
+}
+
+void *shmem_realloc(void *ptr, size_t size)
+{
+    return resize_all(__func__, ptr, size);
+}
+PSHMEM(_realloc)
+
+/* The names of 1.0, deprecated. */
+void *shmalloc(size_t size)
+{
+    return allocate_all(__func__, size, MIN_ALIGN, 0);
+}
+PTWIN(shmalloc)
+
+void shfree(void *ptr)
+{
+    free_all(__func__, ptr);
+}
+PTWIN(shfree)
+
+void *shrealloc(void *ptr, size_t size)
+{
+    return resize_all(__func__, ptr, size);
+}
+PTWIN(shrealloc)
+
+void *shmemalign(size_t alignment, size_t size)
+{
+    return allocate_all(__func__, size, shmi_max(alignment, MIN_ALIGN), 0);
+}
+PTWIN(shmemalign)

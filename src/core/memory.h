@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* memory.h -- the symmetric heap as the rest of the library sees it. */
+#ifndef SHMI_MEMORY_H
+#define SHMI_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/heap.h"
+
+int  shmi_memory_open(void); /* over the heap segment; 0 or -errno */
+void shmi_memory_close(void);
+
+/* The block of shmem_malloc that holds an address: false where there is none. */
+bool shmi_memory_find(const void *addr, const char **start, size_t *len);
+void shmi_memory_stats(struct shmi_heap_stats *stats);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * network.c -- the network of a job: chosen once, by all PEs together.
+ *
+ * Each PE opens every candidate, exposes its segments to it, and tells the others in one offer per
+ * candidate how that went, with address and keys.  The first candidate that nobody lacks is taken,
+ * and the others are closed again.  Modules are strangers: what is exchanged is plain bytes.
+ */
+#include "core/network.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/config.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/segment.h"
+#include "transport/transport.h"
+
+#define MAX_CANDIDATES 8
+
+/* What a PE says of one candidate; its address follows. */
+struct offer {
+    int32_t  status; /* 0, or -errno */
+    uint32_t address_len;
+    uint64_t key[SHMI_SEGMENTS];
+    struct shmi_net_facts facts;
+};
+
+static struct {
+    const char         *names[MAX_CANDIDATES];
+    struct shmi_network networks[MAX_CANDIDATES];
+    struct offer        offers[MAX_CANDIDATES];
+    struct shmi_blob    addresses[MAX_CANDIDATES];
+    int                 n;
+} candidates;
+
+static void log_for_module(int level, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void log_for_module(int level, const char *file, int line, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    shmi_log((enum shmi_level)level, file, line, "%s", text);
+}
+
+static const struct shmi_services services = {
+    .log = log_for_module,
+    .config = shmi_config_text,
+    .debugging = &shmi_debugging,
+};
+
+/* Does every PE reach all memory of all PEs without a network?  All PEs answer the same: mapping is
+ * mutual, and the variables that forbid it are the launcher's for all. */
+static bool is_needed(void)
+{
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+            if (shmi_segments[i].window[pe].map == NULL && shmi_segments[i].len != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void list_candidates(void)
+{
+    bool by_name = strcmp(shmi_config.transport, "auto") != 0;
+    candidates.n = 0;
+    if (by_name) {
+        candidates.names[candidates.n++] = shmi_config.transport;
+        return;
+    }
+    for (int i = 0; shmi_transport_names[i] != NULL; i++) {
+        candidates.names[candidates.n++] = shmi_transport_names[i];
+    }
+}
+
+static int expose(struct shmi_network *network, uint64_t *keys)
+{
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        struct shmi_memory memory = {
+            .base = shmi_segments[i].base, .len = shmi_segments[i].len, .dmabuf = -1,
+        };
+        int rc = memory.len == 0 ? 0 : network->transport->expose(network->net, &memory, &keys[i]);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void withdraw(struct shmi_network *network, const uint64_t *keys)
+{
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        struct shmi_memory memory = {
+            .base = shmi_segments[i].base, .len = shmi_segments[i].len, .dmabuf = -1,
+        };
+        if (memory.len != 0) {
+            network->transport->withdraw(network->net, &memory, keys[i]);
+        }
+    }
+}
+
+static void try_candidate(int i)
+{
+    struct shmi_network *network = &candidates.networks[i];
+    struct offer *offer = &candidates.offers[i];
+    *offer = (struct offer){.status = 0};
+    candidates.addresses[i] = (struct shmi_blob){.bytes = NULL};
+    offer->status = shmi_transport_open(network, candidates.names[i], &services, shmi_job.my_pe,
+                                        shmi_job.n_pes);
+    offer->facts = network->facts;
+    if (offer->status != 0) {
+        return;
+    }
+    offer->status = expose(network, offer->key);
+    if (offer->status == 0) {
+        offer->status = network->transport->address(network->net, &candidates.addresses[i]);
+    }
+    offer->address_len = (uint32_t)candidates.addresses[i].len;
+    if (offer->status != 0) {
+        shmi_transport_close(network);
+    }
+}
+
+static struct shmi_blob pack_offers(void)
+{
+    struct shmi_blob blob = {.len = 0};
+    for (int i = 0; i < candidates.n; i++) {
+        blob.len += sizeof(struct offer) + candidates.addresses[i].len;
+    }
+    char *at = blob.bytes = malloc(blob.len);
+    for (int i = 0; at != NULL && i < candidates.n; i++) {
+        memcpy(at, &candidates.offers[i], sizeof(struct offer));
+        at += sizeof(struct offer);
+        memcpy(at, candidates.addresses[i].bytes, candidates.addresses[i].len);
+        at += candidates.addresses[i].len;
+    }
+    return blob;
+}
+
+/* The i-th offer of a PE, and the address behind it. */
+static struct offer offer_of(const struct shmi_blob *blob, int i, struct shmi_blob *address)
+{
+    char *at = blob->bytes;
+    struct offer offer;
+    for (;;) {
+        memcpy(&offer, at, sizeof(offer));
+        at += sizeof(offer);
+        if (i-- == 0) {
+            *address = (struct shmi_blob){.bytes = at, .len = offer.address_len};
+            return offer;
+        }
+        at += offer.address_len;
+    }
+}
+
+/* The first candidate that no PE lacks, or -1; says why the others are not it. */
+static int choose(const struct shmi_blob *blobs)
+{
+    for (int i = 0; i < candidates.n; i++) {
+        int pe = 0;
+        struct offer offer = {.status = 0};
+        struct shmi_blob address;
+        for (; pe < shmi_job.n_pes; pe++) {
+            offer = offer_of(&blobs[pe], i, &address);
+            if (offer.status != 0) {
+                break;
+            }
+        }
+        if (pe == shmi_job.n_pes) {
+            return i;
+        }
+        bool asked = strcmp(shmi_config.transport, "auto") != 0;
+        if (shmi_job.my_pe == 0) {
+            shmi_log(asked ? SHMI_ERROR : SHMI_DEBUG, __FILE__, __LINE__,
+                     "SHMEM_TRANSPORT=%s is not usable on PE %d: %s: %s", candidates.names[i], pe,
+                     offer.facts.what, strerror(-offer.status));
+        }
+    }
+    return -1;
+}
+
+/* Make the candidate the job's network: connect to all, and complete the windows. */
+static int adopt(int chosen, const struct shmi_blob *blobs)
+{
+    shmi_network = candidates.networks[chosen];
+    candidates.networks[chosen].net = NULL;
+    candidates.networks[chosen].handle = NULL;
+    struct shmi_net_facts *facts = &shmi_network.facts;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        struct shmi_blob address;
+        struct offer offer = offer_of(&blobs[pe], chosen, &address);
+        int rc = shmi_network.transport->connect(shmi_network.net, pe, &address);
+        if (rc != 0) {
+            return rc;
+        }
+        facts->native4 &= offer.facts.native4;
+        facts->native8 &= offer.facts.native8;
+        facts->coherent = facts->coherent && offer.facts.coherent;
+        for (int i = 0; i < SHMI_SEGMENTS; i++) {
+            shmi_segments[i].window[pe].key = offer.key[i];
+        }
+    }
+    /* One answer for the whole job to who performs the atomics on a word: where the network's and
+     * the CPUs' are not atomic with each other, the network does all of them. */
+    for (int i = 0; i < SHMI_SEGMENTS && !facts->coherent; i++) {
+        for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+            shmi_segments[i].window[pe].amo = NULL;
+        }
+    }
+    shmi_debug("network: %s, %s", shmi_network.transport->name, facts->what);
+    return 0;
+}
+
+int shmi_network_open(void)
+{
+    bool none = strcmp(shmi_config.transport, "none") == 0;
+    bool needed = is_needed();
+    if (!needed && (none || strcmp(shmi_config.transport, "auto") == 0)) {
+        return 0;
+    }
+    if (none) {
+        shmi_error("SHMEM_TRANSPORT=none, and the memory of other PEs is not mapped here: they are "
+                   "on other nodes, or SHMEM_NODE_SHARING or SHMEM_STATIC_SHARING is no");
+        return -ENODEV;
+    }
+    list_candidates();
+    for (int i = 0; i < candidates.n; i++) {
+        try_candidate(i);
+    }
+    struct shmi_blob mine = pack_offers();
+    struct shmi_blob *blobs = calloc((size_t)shmi_job.n_pes, sizeof(*blobs));
+    int rc = mine.bytes == NULL || blobs == NULL ? -ENOMEM : shmi_job_exchange(&mine, blobs);
+    if (rc != 0) {
+        return rc;
+    }
+    int chosen = choose(blobs);
+    if (chosen >= 0) {
+        rc = adopt(chosen, blobs);
+    } else {
+        rc = -ENODEV;
+        if (shmi_job.my_pe == 0) {
+            shmi_error("no network reaches all PEs; SHMEM_DEBUG=1 says what was tried");
+        }
+    }
+    for (int i = 0; i < candidates.n; i++) {
+        if (candidates.networks[i].net != NULL) {
+            withdraw(&candidates.networks[i], candidates.offers[i].key);
+            shmi_transport_close(&candidates.networks[i]);
+        }
+        free(candidates.addresses[i].bytes);
+    }
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        free(blobs[pe].bytes);
+    }
+    free(blobs);
+    free(mine.bytes);
+    return rc;
+}
+
+void shmi_network_close(void)
+{
+    if (shmi_network.net == NULL) {
+        return;
+    }
+    uint64_t keys[SHMI_SEGMENTS];
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        keys[i] = shmi_segments[i].window[shmi_job.my_pe].key;
+    }
+    withdraw(&shmi_network, keys);
+    shmi_transport_close(&shmi_network);
+}

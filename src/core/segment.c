@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * segment.c -- where symmetric memory is.
+ *
+ * A PE's memory object holds, one after the other, its heap segment and a copy of the executable's
+ * writable pages, which is mapped in their place: so its neighbours reach its static variables by
+ * load and store too, and position-independent executables, whose addresses differ, are no obstacle.
+ */
+#include "core/segment.h"
+
+#include <errno.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/config.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/base/topology.h"
+#include "core/base/util.h"
+#include "core/card.h"
+#include "core/fork.h"
+#include "core/status.h"
+#include "core/team.h"
+
+/* Alignment of the user's heap in the segment, and so the largest that shmem_align can promise. */
+#define HEAP_ALIGN (2u << 20)
+
+struct shmi_segment shmi_segments[SHMI_SEGMENTS];
+
+static struct {
+    struct shmi_node_ticket ticket;
+    struct shmi_node_ticket *tickets; /* of all PEs */
+    char  *base;                      /* of this PE's object */
+    size_t heap;                      /* offset of the user's heap */
+    size_t heap_len;
+    int    n_mapped;
+} memory;
+
+/* The executable's writable pages, but for those that become read-only after relocation. */
+static int find_static_data(struct dl_phdr_info *info, size_t size, void *result)
+{
+    (void)size;
+    struct shmi_segment *data = result;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t relro_end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        if (ph->p_type == PT_GNU_RELRO) {
+            relro_end = (info->dlpi_addr + ph->p_vaddr + ph->p_memsz) & ~(page - 1);
+        }
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        if (ph->p_type != PT_LOAD || (ph->p_flags & PF_W) == 0) {
+            continue;
+        }
+        uintptr_t start = (info->dlpi_addr + ph->p_vaddr) & ~(page - 1);
+        uintptr_t end = shmi_round_up(info->dlpi_addr + ph->p_vaddr + ph->p_memsz, page);
+        if (relro_end > start && relro_end <= end) {
+            start = relro_end;
+        }
+        if (end - start > data->len) {
+            data->base = (char *)start;
+            data->len = end - start;
+        }
+    }
+    return 1; /* the first object is the executable, and the only one that is symmetric */
+}
+
+/* A heap that cannot be had is an error now, not a killed process at some later first touch. */
+static int check_memory(size_t wanted, int pes)
+{
+    const char *limit = "";
+    size_t have = shmi_topology_memory(&limit);
+    if (wanted <= have) {
+        return 0;
+    }
+    shmi_error("SHMEM_SYMMETRIC_SIZE asks for %zu MiB in all for %d PE%s of this node, but %s gives "
+               "%zu MiB: choose %zuM or less", wanted >> 20, pes, pes == 1 ? "" : "s", limit,
+               have >> 20, (have / (size_t)pes) >> 20);
+    return -ENOMEM;
+}
+
+int shmi_segment_create(struct shmi_card *mine)
+{
+    struct shmi_segment *heap = &shmi_segments[SHMI_SEGMENT_HEAP];
+    struct shmi_segment *data = &shmi_segments[SHMI_SEGMENT_DATA];
+    *heap = (struct shmi_segment){.name = "heap"};
+    *data = (struct shmi_segment){.name = "static data"};
+    dl_iterate_phdr(find_static_data, data);
+
+    size_t slots = (size_t)shmi_config.teams_max * sizeof(struct shmi_slot);
+    size_t ids = (size_t)shmi_config.teams_max / 8 + sizeof(uint64_t); /* team_ids.c */
+    memory.heap = shmi_round_up(SHMI_SLOTS_OFFSET + slots + ids, HEAP_ALIGN);
+    if (shmi_config.symmetric_size > SIZE_MAX / 4) {
+        return check_memory(shmi_config.symmetric_size, 1);
+    }
+    memory.heap_len = shmi_round_up(shmi_config.symmetric_size, 4096);
+    int rc = check_memory(memory.heap_len, 1);
+    if (rc != 0) {
+        return rc;
+    }
+    heap->len = memory.heap + memory.heap_len;
+    mine->data = shmi_round_up(heap->len, HEAP_ALIGN);
+    rc = shmi_node_create(mine->data + data->len, &memory.ticket, &memory.base);
+    if (rc != 0) {
+        heap->len = 0;
+        return rc;
+    }
+    heap->base = memory.base;
+    if (shmi_config.static_sharing && data->len != 0) {
+        rc = shmi_node_overlay(&memory.ticket, data->base, data->len, mine->data);
+        if (rc == 0) {
+            shmi_fork_protect(data->base, data->len, memory.ticket.fd, mine->data);
+        }
+    }
+    memory.ticket.host = shmi_topology_host();
+    mine->ticket = memory.ticket;
+    mine->slots = (uint64_t)shmi_config.teams_max;
+    mine->heap = memory.heap;
+    mine->heap_len = memory.heap_len;
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        mine->segment[i].addr = (uintptr_t)shmi_segments[i].base;
+        mine->segment[i].len = shmi_segments[i].len;
+    }
+    return rc;
+}
+
+/* What has to agree between PEs, so that one offset means one object. */
+static int compare_cards(const struct shmi_card *cards, int pe)
+{
+    if (cards[pe].slots != cards[0].slots) {
+        shmi_error("SHMEM_TEAMS_MAX is %lu on PE 0 and %lu on PE %d: it must be the same on all",
+                   (unsigned long)cards[0].slots, (unsigned long)cards[pe].slots, pe);
+        return -EINVAL;
+    }
+    if (cards[pe].segment[SHMI_SEGMENT_DATA].len != cards[0].segment[SHMI_SEGMENT_DATA].len) {
+        shmi_debug("PE %d runs another executable than PE 0: static variables of the two are not "
+                   "symmetric", pe);
+    }
+    memory.heap_len = shmi_min(memory.heap_len, cards[pe].heap_len);
+    return 0;
+}
+
+static void set_windows(const struct shmi_card *card, int pe, char *base)
+{
+    const uint64_t start[SHMI_SEGMENTS] = {[SHMI_SEGMENT_HEAP] = 0,
+                                           [SHMI_SEGMENT_DATA] = card->data};
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        bool mapped = base != NULL && (i != SHMI_SEGMENT_DATA || shmi_config.static_sharing);
+        char *map = mapped ? base + start[i] : NULL;
+        if (pe == shmi_job.my_pe) {
+            map = shmi_segments[i].base;
+        }
+        shmi_segments[i].window[pe] = (struct shmi_window){
+            .map = map,
+            .amo = map,
+            .addr = card->segment[i].addr,
+        };
+    }
+}
+
+static int join_pe(const struct shmi_card *card, int pe)
+{
+    char *base = NULL;
+    bool mine = pe == shmi_job.my_pe;
+    bool here = card->ticket.host == memory.ticket.host && (shmi_config.node_sharing || mine);
+    if (here && !mine) {
+        int rc = shmi_node_map(&card->ticket, &base);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    memory.tickets[pe] = card->ticket;
+    memory.n_mapped += here;
+    set_windows(card, pe, mine ? memory.base : base);
+    return 0;
+}
+
+int shmi_segment_join(const struct shmi_card *cards)
+{
+    size_t n = (size_t)shmi_job.n_pes;
+    memory.tickets = calloc(n, sizeof(*memory.tickets));
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        shmi_segments[i].window = calloc(n, sizeof(struct shmi_window));
+    }
+    if (memory.tickets == NULL || shmi_segments[0].window == NULL ||
+        shmi_segments[1].window == NULL) {
+        shmi_error("out of memory for the windows of %zu PEs", n);
+        return -ENOMEM;
+    }
+    memory.n_mapped = 0;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        int rc = compare_cards(cards, pe);
+        rc = rc == 0 ? join_pe(&cards[pe], pe) : rc;
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (shmi_config_is_set("symmetric_size")) {
+        return check_memory(memory.heap_len * (size_t)memory.n_mapped, memory.n_mapped);
+    }
+    return 0;
+}
+
+void shmi_segment_leave(void)
+{
+    for (int pe = 0; memory.tickets != NULL && pe < shmi_job.n_pes; pe++) {
+        char *map = shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map;
+        if (pe != shmi_job.my_pe && map != NULL) {
+            shmi_node_unmap(&memory.tickets[pe], map);
+        }
+    }
+    if (memory.base != NULL) {
+        shmi_node_unmap(&memory.ticket, memory.base);
+    }
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        free(shmi_segments[i].window);
+        shmi_segments[i] = (struct shmi_segment){.len = 0};
+    }
+    shmi_fork_forget();
+    shmi_node_seal(&memory.ticket);
+    free(memory.tickets);
+    memory.tickets = NULL;
+    memory.base = NULL;
+}
+
+char *shmi_segment_heap(void)
+{
+    return shmi_segments[SHMI_SEGMENT_HEAP].base + memory.heap;
+}
+
+size_t shmi_segment_heap_len(void)
+{
+    return memory.heap_len;
+}
+
+int shmi_segment_n_mapped(void)
+{
+    return memory.n_mapped;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* signal.c -- put with signal, and signals alone (section 9.8). */
+#include "core/amo.h"
+#include "core/base/export.h"
+#include "core/base/log.h"
+#include "core/check.h"
+#include "core/order.h"
+#include "core/rma.h"
+#include "core/stats.h"
+
+static struct shmi_amo update_of(const char *who, uint64_t signal, int sig_op)
+{
+    if (sig_op != SHMEM_SIGNAL_SET && sig_op != SHMEM_SIGNAL_ADD) {
+        shmi_fatal("%s: sig_op %d is neither SHMEM_SIGNAL_SET nor SHMEM_SIGNAL_ADD", who, sig_op);
+    }
+    return (struct shmi_amo){
+        .op = sig_op == SHMEM_SIGNAL_ADD ? SHMI_AMO_ADD : SHMI_AMO_SET,
+        .size = sizeof(signal),
+        .value = signal,
+    };
+}
+
+static void put_signal_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                              size_t len, uint64_t *sig_addr, struct shmi_amo update, int pe,
+                              enum shmi_when when)
+{
+    shmi_require_running(who);
+    if (shmi_observing) {
+        shmi_check_rma(who, ctx, "dest", dest, len, pe);
+        shmi_check_rma(who, ctx, "sig_addr", sig_addr, sizeof(*sig_addr), pe);
+        shmi_check_aligned(who, "sig_addr", sig_addr, sizeof(*sig_addr));
+        shmi_stats_count(SHMI_STATS_SIGNAL, len);
+    }
+    int world_pe = shmi_ctx_pe(ctx, pe);
+    char *there = len == 0 ? NULL : shmi_reach(dest, world_pe);
+    uint64_t *word = (uint64_t *)shmi_reach_amo(sig_addr, world_pe);
+    if ((there != NULL || len == 0) && word != NULL) {
+        shmi_copy(there, source, len);
+        shmi_amo_cpu8(word, update.op, update.value, 0);
+    } else if (there != NULL || len == 0) {
+        /* Only the atomic needs the network: the data is in place before it leaves. */
+        shmi_copy(there, source, len);
+        shmi_order_stores();
+        shmi_amo_slowly(who, ctx, sig_addr, &update, SHMI_LATER, pe);
+    } else {
+        struct shmi_remote to = shmi_remote_of(who, dest, world_pe);
+        struct shmi_remote at = shmi_remote_of(who, sig_addr, world_pe);
+        shmi_network.transport->put_signal(shmi_ctx_enter(ctx), to, source, len, at, &update, when);
+        shmi_ctx_leave(ctx);
+    }
+}
+
+__attribute__((always_inline)) static inline void
+put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len,
+           uint64_t *sig_addr, uint64_t signal, int sig_op, int pe, enum shmi_when when)
+{
+    int world_pe = shmi_ctx_pe(ctx, pe);
+    char *there = shmi_observing ? NULL : shmi_reach(dest, world_pe);
+    uint64_t *word = there == NULL ? NULL : (uint64_t *)shmi_reach_amo(sig_addr, world_pe);
+    if (shmi_likely(word != NULL && sig_op == SHMEM_SIGNAL_SET)) {
+        shmi_copy(there, source, len);
+        shmi_amo_cpu8(word, SHMI_AMO_SET, signal, 0);
+    } else if (shmi_likely(word != NULL && sig_op == SHMEM_SIGNAL_ADD)) {
+        shmi_copy(there, source, len);
+        shmi_amo_cpu8(word, SHMI_AMO_ADD, signal, 0);
+    } else {
+        put_signal_slowly(who, ctx, dest, source, len, sig_addr, update_of(who, signal, sig_op), pe,
+                          when);
+    }
+}
+
+#define PUT_SIGNAL(name, type, elem, when)                                                         \
+    void shmem##name(type *dest, const type *source, size_t nelems, uint64_t *sig_addr,            \
+                     uint64_t signal, int sig_op, int pe)                                          \
+    {                                                                                              \
+        put_signal(__func__, &shmi_ctx_default, dest, source, nelems * (elem), sig_addr, signal,   \
+                   sig_op, pe, when);                                                              \
+    }                                                                                              \
+    void shmem_ctx##name(shmem_ctx_t ctx, type *dest, const type *source, size_t nelems,           \
+                         uint64_t *sig_addr, uint64_t signal, int sig_op, int pe)                  \
+    {                                                                                              \
+        put_signal(__func__, shmi_ctx_of(ctx), dest, source, nelems * (elem), sig_addr, signal,    \
+                   sig_op, pe, when);                                                              \
+    }                                                                                              \
+    PSHMEM(name)                                                                                   \
+    PSHMEM(_ctx##name)
+
+#define TYPED(op, T, type)         PUT_SIGNAL(T##op, type, sizeof(type), SHMI_NOW)
+#define TYPED_NBI(op, T, type)     PUT_SIGNAL(T##op, type, sizeof(type), SHMI_LATER)
+#define SIZED(op, bits, tail)      PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_NOW)
+#define SIZED_NBI(op, bits, tail)  PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_LATER)
+SHMEMI_FOR_RMA(TYPED, _put_signal)
+SHMEMI_FOR_RMA(TYPED_NBI, _put_signal_nbi)
+SHMEMI_FOR_SIZES(SIZED, _put, _signal)
+SHMEMI_FOR_SIZES(SIZED_NBI, _put, _signal_nbi)
+PUT_SIGNAL(_putmem_signal, void, 1, SHMI_NOW)
+PUT_SIGNAL(_putmem_signal_nbi, void, 1, SHMI_LATER)
+
+#define SIGNAL(name, operation)                                                                    \
+    void shmem##name(uint64_t *sig_addr, uint64_t signal, int pe)                                  \
+    {                                                                                              \
+        struct shmi_amo update = {.op = operation, .size = sizeof(signal), .value = signal};       \
+        shmi_amo(__func__, &shmi_ctx_default, sig_addr, update, SHMI_LATER, pe);                   \
+    }                                                                                              \
+    void shmem_ctx##name(shmem_ctx_t ctx, uint64_t *sig_addr, uint64_t signal, int pe)             \
+    {                                                                                              \
+        struct shmi_amo update = {.op = operation, .size = sizeof(signal), .value = signal};       \
+        shmi_amo(__func__, shmi_ctx_of(ctx), sig_addr, update, SHMI_LATER, pe);                    \
+    }                                                                                              \
+    PSHMEM(name)                                                                                   \
+    PSHMEM(_ctx##name)
+SIGNAL(_signal_set, SHMI_AMO_SET)
+SIGNAL(_signal_add, SHMI_AMO_ADD)
+
+uint64_t shmem_signal_fetch(const uint64_t *sig_addr)
+{
+    return shmi_load_acquire(sig_addr);
+}
+PSHMEM(_signal_fetch)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * status.h -- what a PE tells the other PEs of its node about itself.
+ *
+ * The first page of the heap segment.  A PE that waits writes down for what, so that any PE can
+ * report who waits for whom; one that leaves says so, so that nobody waits for it.
+ */
+#ifndef SHMI_STATUS_H
+#define SHMI_STATUS_H
+
+#include <stdint.h>
+
+#include "core/segment.h"
+
+enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_LEFT };
+
+struct shmi_status {
+    uint32_t presence; /* enum shmi_presence */
+    int32_t  pid;
+    uint32_t waiting; /* 1 while the rest is meant */
+    int32_t  for_pe;  /* of the world, or -1: anybody */
+    uint64_t since;   /* nanoseconds of CLOCK_MONOTONIC */
+    uint64_t offset;  /* of the awaited word in its segment, when symmetric */
+    char     who[48];
+    char     segment[16]; /* its segment's name; empty when the word is the library's own */
+};
+
+/* The page of a PE of the world, or NULL when it is on another node. */
+static inline struct shmi_status *shmi_status_of(int pe)
+{
+    return (struct shmi_status *)shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map;
+}
+
+#endif

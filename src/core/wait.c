@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wait.c -- the one place where a PE waits.
+ *
+ *     spin     politely, where every PE has a core of its own
+ *     yield    a yield on an idle core costs little more than a look at the word; on a shared one it
+ *              lets the PE run that is waited for
+ *     nap      for a sixteenth of the time already waited, at most a millisecond: so the nap never
+ *              makes a wait more than some percent longer, and a PE that waits long needs no CPU
+ */
+#include "core/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/config.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/base/topology.h"
+#include "core/card.h"
+#include "core/status.h"
+#include "transport/transport.h"
+
+enum {
+    SPIN_NS = 20 * 1000,        /* about the cost of being put to sleep and woken again */
+    YIELD_NS = 1000 * 1000,     /* with a core of one's own */
+    YIELD_SHARED_NS = 200 * 1000,
+    NAP_MIN_NS = 10 * 1000,
+    NAP_MAX_NS = 1000 * 1000,
+    NAP_SHARE = 16,
+    LOOKS_PER_CLOCK = 16,       /* reading the clock costs as much as several looks */
+};
+#define PEERS_NS (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
+#define SECOND_NS 1000000000u
+
+static struct {
+    uint64_t spin_ns;
+    uint64_t yield_ns;
+    bool     crowded; /* more PEs than cores */
+} patience = {.spin_ns = SPIN_NS, .yield_ns = YIELD_NS};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+void shmi_wait_describe(struct shmi_card *mine)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof(set), &set);
+    memcpy(mine->cpus, &set, shmi_min(sizeof(mine->cpus), sizeof(set)));
+    mine->cpus_usable = (uint32_t)shmi_topology_cpus();
+}
+
+void shmi_wait_open(const struct shmi_card *cards)
+{
+    uint64_t together[SHMI_COUNT(cards->cpus)] = {0};
+    int cpus = 0;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        for (size_t i = 0; i < SHMI_COUNT(together); i++) {
+            together[i] |= shmi_status_of(pe) != NULL ? cards[pe].cpus[i] : 0;
+        }
+    }
+    for (size_t i = 0; i < SHMI_COUNT(together); i++) {
+        cpus += __builtin_popcountll(together[i]);
+    }
+    /* A quota of CPU time counts for the whole node; an affinity mask only for its PE. */
+    const struct shmi_card *mine = &cards[shmi_job.my_pe];
+    int my_cpus = 0;
+    for (size_t i = 0; i < SHMI_COUNT(mine->cpus); i++) {
+        my_cpus += __builtin_popcountll(mine->cpus[i]);
+    }
+    if ((int)mine->cpus_usable < my_cpus) {
+        cpus = (int)shmi_min((size_t)cpus, mine->cpus_usable);
+    }
+    patience.crowded = shmi_segment_n_mapped() > cpus;
+    patience.spin_ns = patience.crowded ? 0 : SPIN_NS;
+    patience.yield_ns = patience.crowded ? YIELD_SHARED_NS : YIELD_NS;
+    if (shmi_config.spin >= 0) {
+        patience.spin_ns = (uint64_t)shmi_config.spin * 1000;
+    }
+    shmi_debug("%d PEs of this node on %d cores: a wait spins %lu us, yields, then naps",
+               shmi_segment_n_mapped(), cpus, (unsigned long)(patience.spin_ns / 1000));
+}
+
+void shmi_progress(void)
+{
+    if (shmi_network.net != NULL) {
+        shmi_network.transport->progress(shmi_network.net);
+    }
+}
+
+void shmi_wait_politely(void)
+{
+    shmi_progress();
+    if (patience.crowded) {
+        sched_yield();
+    }
+}
+
+/* Tell the node what this PE waits for. */
+static void announce(const struct shmi_waiting *waiting, uint64_t since)
+{
+    struct shmi_status *mine = shmi_status_of(shmi_job.my_pe);
+    const struct shmi_segment *seg = shmi_segment_of(waiting->addr);
+    bool own = seg != NULL && (const char *)waiting->addr >= shmi_segment_heap();
+    own = own || seg == &shmi_segments[SHMI_SEGMENT_DATA];
+    snprintf(mine->who, sizeof(mine->who), "%s", waiting->who);
+    snprintf(mine->segment, sizeof(mine->segment), "%s", own ? seg->name : "");
+    mine->offset = own ? (uint64_t)((const char *)waiting->addr - seg->base) : 0;
+    mine->for_pe = waiting->pe;
+    mine->since = since;
+    shmi_store_release(&mine->waiting, 1);
+}
+
+/* A phrase for what another PE is doing. */
+static void describe_pe(int pe, char *text, size_t len)
+{
+    const struct shmi_status *status = pe < 0 ? NULL : shmi_status_of(pe);
+    if (status == NULL) {
+        snprintf(text, len, "%s", pe < 0 ? "" : ", on another node");
+    } else if (shmi_load_acquire(&status->presence) == SHMI_LEFT) {
+        snprintf(text, len, ", which has left the job");
+    } else if (shmi_load_acquire(&status->waiting) == 0) {
+        snprintf(text, len, ", which is not waiting: it computes, or has not come so far");
+    } else if (status->for_pe < 0) {
+        snprintf(text, len, ", which waits itself in %s", status->who);
+    } else {
+        snprintf(text, len, ", which waits itself in %s for PE %d", status->who, status->for_pe);
+    }
+}
+
+static void report(const struct shmi_waiting *waiting, uint64_t waited_ns)
+{
+    const struct shmi_status *mine = shmi_status_of(shmi_job.my_pe);
+    char whom[32] = "any PE";
+    char doing[128];
+    char word[64] = "";
+    if (waiting->pe >= 0) {
+        snprintf(whom, sizeof(whom), "PE %d", waiting->pe);
+    }
+    if (mine->segment[0] != '\0') {
+        snprintf(word, sizeof(word), " to change %p (%s + %#lx)", waiting->addr, mine->segment,
+                 (unsigned long)mine->offset);
+    }
+    describe_pe(waiting->pe, doing, sizeof(doing));
+    shmi_warn("waiting for %lu s in %s for %s%s%s (SHMEM_WATCHDOG=0 ends these reports)",
+              (unsigned long)(waited_ns / SECOND_NS), waiting->who, whom, word, doing);
+}
+
+/* Has the process ended?  A pidfd tells, also while nobody has collected it. */
+static bool is_dead(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) {
+        return errno == ESRCH;
+    }
+    struct pollfd event = {.fd = fd, .events = POLLIN};
+    bool dead = poll(&event, 1, 0) == 1;
+    close(fd);
+    return dead;
+}
+
+/* A PE that died, or that left while it is waited for, will never come: end the job. */
+static void check_peer(struct shmi_waiting *waiting, int pe)
+{
+    const struct shmi_status *status = shmi_status_of(pe);
+    if (pe == shmi_job.my_pe || status == NULL) {
+        return;
+    }
+    uint32_t presence = shmi_load_acquire(&status->presence);
+    if (presence == SHMI_PRESENT && is_dead(status->pid) && !waiting->done(waiting) &&
+        shmi_load_acquire(&status->presence) == SHMI_PRESENT) {
+        shmi_fatal("PE %d (process %d) has died, and this PE waits in %s: ending the job", pe,
+                   status->pid, waiting->who);
+    }
+    if (presence == SHMI_LEFT && pe == waiting->pe && !waiting->done(waiting)) {
+        shmi_fatal("PE %d has left the job with shmem_finalize or exit, and this PE waits for it in "
+                   "%s: ending the job", pe, waiting->who);
+    }
+}
+
+static void check_peers(struct shmi_waiting *waiting)
+{
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        check_peer(waiting, pe);
+    }
+}
+
+static void nap(uint64_t waited_ns)
+{
+    uint64_t ns = waited_ns / NAP_SHARE;
+    ns = ns < NAP_MIN_NS ? NAP_MIN_NS : ns > NAP_MAX_NS ? NAP_MAX_NS : ns;
+    struct timespec time = {.tv_nsec = (long)ns};
+    nanosleep(&time, NULL);
+}
+
+/* The second half of a wait: it has become a long one. */
+static void wait_long(struct shmi_waiting *waiting, uint64_t since)
+{
+    uint64_t watchdog_ns = (uint64_t)shmi_config.watchdog * SECOND_NS;
+    uint64_t next_report = watchdog_ns != 0 ? watchdog_ns : UINT64_MAX;
+    uint64_t next_peers = PEERS_NS;
+    announce(waiting, since);
+    while (!waiting->done(waiting)) {
+        shmi_progress();
+        uint64_t waited = now_ns() - since;
+        if (waited >= next_peers) {
+            check_peers(waiting);
+            next_peers = waited + PEERS_NS;
+        }
+        if (waited >= next_report) {
+            report(waiting, waited);
+            next_report = waited + (waited < UINT64_MAX / 2 ? waited : 0);
+        }
+        nap(waited);
+    }
+    shmi_store_release(&shmi_status_of(shmi_job.my_pe)->waiting, 0);
+}
+
+void shmi_wait(struct shmi_waiting *waiting)
+{
+    uint64_t since = now_ns();
+    uint64_t waited = 0;
+    while (waited < patience.spin_ns) {
+        for (int look = 0; look < LOOKS_PER_CLOCK; look++) {
+            if (waiting->done(waiting)) {
+                return;
+            }
+            shmi_pause();
+        }
+        shmi_progress();
+        waited = now_ns() - since;
+    }
+    while (waited < patience.yield_ns) {
+        if (waiting->done(waiting)) {
+            return;
+        }
+        shmi_progress();
+        sched_yield();
+        waited = now_ns() - since;
+    }
+    wait_long(waiting, since);
+}
+
+struct reaching {
+    struct shmi_waiting base;
+    const uint64_t     *word;
+    uint64_t            value;
+};
+
+static bool has_reached(struct shmi_waiting *waiting)
+{
+    const struct reaching *reaching = (const struct reaching *)waiting;
+    return shmi_load_acquire(reaching->word) >= reaching->value;
+}
+
+void shmi_wait_reached_slowly(const char *who, const uint64_t *word, uint64_t value, int pe)
+{
+    struct reaching reaching = {
+        .base = {.who = who, .addr = word, .pe = pe, .done = has_reached},
+        .word = word,
+        .value = value,
+    };
+    shmi_wait(&reaching.base);
+}
