@@ -64,11 +64,22 @@ static bool is_crowded(const struct options *options)
     return most > cpus;
 }
 
+/* Is the variable among those the user gave, with -x VAR or -x VAR=VALUE? */
+static bool is_exported(const struct app *app, const char *name, size_t len)
+{
+    for (char **variable = app->exports; *variable != NULL; variable++)
+        if (strcspn(*variable, "=") == len && strncmp(*variable, name, len) == 0)
+            return true;
+    return false;
+}
+
 /* The variables that every PE gets: ours from the environment, then the user's -x. */
 static void add_exports(struct command *command, const struct app *app)
 {
     for (char **entry = environ; *entry != NULL; entry++) {
         int len = (int)strcspn(*entry, "=");
+        if (is_exported(app, *entry, (size_t)len))
+            continue;
         if (strncmp(*entry, "SHMEM_", 6) != 0 && strncmp(*entry, "SHMEMX_", 7) != 0 &&
             strncmp(*entry, "SMA_", 4) != 0 && strncmp(*entry, "LD_LIBRARY_PATH=", 16) != 0)
             continue;

@@ -461,6 +461,8 @@ int own_run(const struct options *options)
 {
     job.options = options;
     job.n_pes = options_total(options);
+    if (options->per_node > 0 && job.n_pes > options->per_node)
+        give_up("%d PEs do not fit on one machine with --ppn %d", job.n_pes, options->per_node);
     job.pes = calloc((size_t)job.n_pes, sizeof(*job.pes));
     if (job.pes == NULL)
         give_up("out of memory");
