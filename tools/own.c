@@ -191,13 +191,23 @@ static void read_notes(void)
     look_for_absent();
 }
 
+static const char *program_of(int pe)
+{
+    const struct app *app = job.options->apps;
+
+    while (pe >= app->n_pes)
+        pe -= (app++)->n_pes;
+    return app->argv[0];
+}
+
 static void read_starts(void)
 {
     struct failed_start failed;
 
     while (read(job.starts, &failed, sizeof(failed)) == sizeof(failed)) {
         if (job.step == RUNNING)
-            say("cannot run PE %d: %s", failed.pe, strerror(failed.error));
+            say("cannot run %s as PE %d: %s", program_of(failed.pe), failed.pe,
+                strerror(failed.error));
         end_job(failed.error == ENOENT ? 127 : 126, SIGTERM, LEAVING);
     }
 }
