@@ -176,6 +176,6 @@ END {
     printf "\n%d of %d aims met.\n", n_met, n_judged
     print "better   times better than theirs, in time or rate"
     print "to bare  times worse than the bare reference of the same run"
-    print "1.5 x    is it 1.5 times better?  limit: nothing can be, as ours is within 10% of bare, or"
+    print "1.5 x    is it 1.5 times better?  limit: nothing can be: ours is within 10% of bare, or"
     print "         bare itself is less than 1.5 times better than theirs, and ours is no worse"
 }
