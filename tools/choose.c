@@ -24,6 +24,17 @@ static bool find_mpirun(struct choice *choice)
     return false;
 }
 
+/* The mpirun of Open MPI 5 hands its work to prterun, and (5.0.7) crashes when several programs make
+ * one job, which prterun itself does well. */
+static void avoid_mpirun5(struct choice *choice, const struct options *options)
+{
+    char path[PATH_MAX];
+
+    if (choice->launcher == LAUNCH_PRTERUN && options->n_apps > 1 &&
+        find_program("prterun", path) == 0)
+        memcpy(choice->path, path, sizeof(path));
+}
+
 /* Is every host this machine? */
 static bool is_here(const struct options *options)
 {
@@ -52,6 +63,7 @@ static void choose_auto(struct choice *choice, const struct options *options)
         choice->why = "this is an allocation of Slurm's";
     } else if (find_mpirun(choice)) {
         choice->why = "it is installed";
+        avoid_mpirun5(choice, options);
     } else if (is_here(options)) {
         choice->launcher = LAUNCH_OWN;
         choice->why = "no other launcher that speaks PMIx is installed";
@@ -87,6 +99,7 @@ void choose(struct choice *choice, const struct options *options)
     } else if (strcmp(name, "mpirun") == 0) {
         if (!find_mpirun(choice))
             give_up("the launcher mpirun was asked for, but no Open MPI is in PATH");
+        avoid_mpirun5(choice, options);
     } else {
         give_up("SHMEM_LAUNCHER (or --launcher) is auto, mpirun, prterun, srun or own, not \"%s\"",
                 name);

@@ -44,6 +44,7 @@ static struct {
     enum step step;
     int end_signal;  /* what survivors get first */
     double deadline; /* of the step; while running, of the job; 0: none */
+    bool has_failed;
     int status;
     int signals;       /* signalfd */
     int notes;         /* from the PMIx server */
@@ -168,26 +169,41 @@ static void look_for_absent(void)
     }
 }
 
+static void take_abort(int pe, int status)
+{
+    if (status != 0 && job.step == RUNNING)
+        say("PE %d (pid %d) ended the job with status %d", pe, (int)job.pes[pe].pid, status);
+    end_job(status, SIGTERM, LEAVING);
+}
+
+static void take_note(const struct note *note)
+{
+    struct pe *pe = &job.pes[note->pe];
+
+    switch (note->kind) {
+    case NOTE_JOINED:
+        pe->has_joined = true;
+        pe->has_left = false;
+        break;
+    case NOTE_LEFT:
+        pe->has_left = true;
+        break;
+    case NOTE_ABORT:
+        take_abort(note->pe, note->status & 255);
+        break;
+    case NOTE_ANSWER:
+        server_answer(note->request);
+        break;
+    }
+}
+
 static void read_notes(void)
 {
     struct note note;
 
-    while (read(job.notes, &note, sizeof(note)) == sizeof(note)) {
-        if (note.pe < 0 || note.pe >= job.n_pes)
-            continue;
-        struct pe *pe = &job.pes[note.pe];
-        if (note.kind == NOTE_JOINED) {
-            pe->has_joined = true;
-            pe->has_left = false;
-        } else if (note.kind == NOTE_LEFT) {
-            pe->has_left = true;
-        } else {
-            int status = note.status & 255;
-            if (status != 0 && job.step == RUNNING)
-                say("PE %d (pid %d) ended the job with status %d", note.pe, (int)pe->pid, status);
-            end_job(status, SIGTERM, LEAVING);
-        }
-    }
+    while (read(job.notes, &note, sizeof(note)) == sizeof(note))
+        if (note.pe >= 0 && note.pe < job.n_pes)
+            take_note(&note);
     look_for_absent();
 }
 

@@ -25,15 +25,43 @@ static struct {
     char dir[PATH_MAX]; /* for the server's files; removed at the end */
 } server;
 
-static void tell(enum note_kind kind, const pmix_proc_t *proc, int status)
-{
-    struct note note = {.kind = kind, .pe = (int)proc->rank, .status = status};
+/* A list of keys and values that grows. */
+struct list {
+    pmix_info_t *info;
+    size_t n;
+};
 
-    while (write(server.notes, &note, sizeof(note)) < 0 && errno == EINTR)
+static void add(struct list *list, const char *key, const void *value, pmix_data_type_t type)
+{
+    pmix_info_t *longer = realloc(list->info, (list->n + 1) * sizeof(*longer));
+
+    if (longer == NULL)
+        give_up("out of memory");
+    list->info = longer;
+    memset(&longer[list->n], 0, sizeof(*longer));
+    PMIX_INFO_LOAD(&longer[list->n], key, value, type);
+    list->n++;
+}
+
+static void add_u32(struct list *list, const char *key, unsigned value)
+{
+    uint32_t word = value;
+
+    add(list, key, &word, PMIX_UINT32);
+}
+
+static void send_note(const struct note *note)
+{
+    while (write(server.notes, note, sizeof(*note)) < 0 && errno == EINTR)
         ;
 }
 
-/* What libpmix asks of its host.  Each of these answers at once, by what it returns: libpmix must
+static void tell(enum note_kind kind, const pmix_proc_t *proc, int status)
+{
+    send_note(&(struct note){.kind = kind, .pe = (int)proc->rank, .status = status});
+}
+
+/* What libpmix asks of its host.  Nearly all are answered at once, by what they return: libpmix must
  * not be called back before the call has returned. */
 
 static pmix_status_t client_connected(const pmix_proc_t *proc, void *object, pmix_info_t info[],
@@ -72,13 +100,62 @@ static pmix_status_t fence(const pmix_proc_t procs[], size_t n_procs, const pmix
     return PMIX_OPERATION_SUCCEEDED;
 }
 
+/* A group that is being made, until the PEs have the answer. */
+struct group_answer {
+    pmix_info_cbfunc_t done;
+    void *arg;
+    struct list list;
+};
+
+static void release_answer(void *arg)
+{
+    struct group_answer *answer = arg;
+
+    PMIX_INFO_FREE(answer->list.info, answer->list.n);
+    free(answer);
+}
+
+void server_answer(void *request)
+{
+    struct group_answer *answer = request;
+
+    answer->done(PMIX_SUCCESS, answer->list.info, answer->list.n, answer->arg, release_answer,
+                 answer);
+}
+
+/* Newer versions of libpmix want the members back, and what was asked for: a number that tells this
+ * group from others.  That cannot be answered by what is returned, but only in another call. */
+static pmix_status_t construct_group(const pmix_proc_t procs[], size_t n_procs, bool wants_id,
+                                     pmix_info_cbfunc_t done, void *arg)
+{
+    static size_t last_id;
+    struct group_answer *answer = calloc(1, sizeof(*answer));
+    pmix_data_array_t members = {.type = PMIX_PROC, .size = n_procs, .array = (void *)procs};
+
+    if (answer == NULL)
+        return PMIX_ERR_NOMEM;
+    *answer = (struct group_answer){.done = done, .arg = arg};
+    add(&answer->list, PMIX_GROUP_MEMBERSHIP, &members, PMIX_DATA_ARRAY);
+    last_id++;
+    if (wants_id)
+        add(&answer->list, PMIX_GROUP_CONTEXT_ID, &last_id, PMIX_SIZE);
+    send_note(&(struct note){.kind = NOTE_ANSWER, .request = answer});
+    return PMIX_SUCCESS;
+}
+
 static pmix_status_t group(pmix_group_operation_t operation, char name[], const pmix_proc_t procs[],
                            size_t n_procs, const pmix_info_t directives[], size_t n_directives,
                            pmix_info_cbfunc_t done, void *arg)
 {
-    (void)operation, (void)name, (void)procs, (void)n_procs, (void)directives;
-    (void)n_directives, (void)done, (void)arg;
-    return PMIX_OPERATION_SUCCEEDED;
+    bool wants_id = false;
+
+    (void)name;
+    if (operation == PMIX_GROUP_DESTRUCT)
+        return PMIX_OPERATION_SUCCEEDED;
+    for (size_t i = 0; i < n_directives; i++)
+        if (PMIX_CHECK_KEY(&directives[i], PMIX_GROUP_ASSIGN_CONTEXT_ID))
+            wants_id = PMIX_INFO_TRUE(&directives[i]);
+    return construct_group(procs, n_procs, wants_id, done, arg);
 }
 
 static pmix_status_t register_events(pmix_status_t *codes, size_t n_codes, const pmix_info_t info[],
@@ -180,31 +257,6 @@ static void make_dir(void)
             close(fd);
     }
     give_up("cannot keep a directory in %s (TMPDIR says where)", tmp);
-}
-
-/* A list of keys and values that grows. */
-struct list {
-    pmix_info_t *info;
-    size_t n;
-};
-
-static void add(struct list *list, const char *key, const void *value, pmix_data_type_t type)
-{
-    pmix_info_t *longer = realloc(list->info, (list->n + 1) * sizeof(*longer));
-
-    if (longer == NULL)
-        give_up("out of memory");
-    list->info = longer;
-    memset(&longer[list->n], 0, sizeof(*longer));
-    PMIX_INFO_LOAD(&longer[list->n], key, value, type);
-    list->n++;
-}
-
-static void add_u32(struct list *list, const char *key, unsigned value)
-{
-    uint32_t word = value;
-
-    add(list, key, &word, PMIX_UINT32);
 }
 
 /* "0,1,2,3" */
@@ -408,14 +460,14 @@ char **server_environment(int pe, const struct app *app)
     for (char **entry = environ; *entry != NULL; entry++) {
         bool is_replaced = false;
         size_t len = strcspn(*entry, "=") + 1;
-        for (char **variable = app->exports; *variable != NULL; variable++)
-            is_replaced |= strncmp(*entry, *variable, len) == 0;
+        for (char **export = app->exports; *export != NULL; export ++)
+            is_replaced |= strncmp(*entry, *export, len) == 0;
         if (!is_replaced)
             add_entry(&list, &n, strdup(*entry));
     }
-    for (char **variable = app->exports; *variable != NULL; variable++)
-        if (strchr(*variable, '=') != NULL)
-            add_entry(&list, &n, strdup(*variable));
+    for (char **export = app->exports; *export != NULL; export ++)
+        if (strchr(*export, '=') != NULL)
+            add_entry(&list, &n, strdup(*export));
     PMIX_LOAD_PROCID(&proc, server.nspace, (pmix_rank_t)pe);
     pmix_status_t rc = PMIx_server_setup_fork(&proc, &list);
     if (rc != PMIX_SUCCESS)

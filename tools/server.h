@@ -14,6 +14,7 @@ enum note_kind {
     NOTE_JOINED, /* a PE has called PMIx_Init */
     NOTE_LEFT,   /* and PMIx_Finalize; sent before that call returns to it */
     NOTE_ABORT,  /* a PE wants the job to end with this status */
+    NOTE_ANSWER, /* libpmix waits for server_answer(request) */
 };
 
 /* Small enough that the pipe never splits one. */
@@ -21,6 +22,7 @@ struct note {
     enum note_kind kind;
     int pe;
     int status;
+    void *request;
 };
 
 /* Start serving n_pes PEs.  Signals that the caller waits for have to be blocked already.  Gives up
@@ -30,6 +32,9 @@ int server_open(const struct options *options, int n_pes);
 /* The environment of one PE, to be freed: this process's, less what an outer launcher left there,
  * plus what PMIx and -x want. */
 char **server_environment(int pe, const struct app *app);
+
+/* Answer a request, from the thread that reads the notes. */
+void server_answer(void *request);
 
 /* Tell the others that this PE has died: code is one of PMIx's. */
 void server_notify_death(int pe, int code);

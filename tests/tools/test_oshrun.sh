@@ -152,6 +152,7 @@ begin()     # number of lines to wait for, arguments
     wanted=$1
     shift
     start=$(date +%s%N)
+    : >"$tmp/out" # now, not when the shell in the background gets to it
     # A shell's background processes ignore SIGINT unless they are told otherwise.
     env --default-signal=INT,QUIT "$oshrun" --launcher own "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$!
@@ -265,7 +266,7 @@ own_output()
     run -n 2 sh -c 'setsid sleep 47 & exit 0'
     [ "$status" = 0 ] && [ "$took" -lt 3000 ] && ! grep -qsz '^47$' /proc/[0-9]*/cmdline
     result $? "and is ended otherwise"
-    if command -v script >/dev/null; then
+    if script -qec true /dev/null >/dev/null 2>&1; then # there are terminals to be had
         printf 'typed\n\004' | timeout 20 script -qec \
             "'$oshrun' --launcher own -n 2 sh -c 'if [ \$PMIX_RANK = 0 ]; then read a; echo \"<\$a>\"; fi'" \
             /dev/null >"$tmp/out" 2>"$tmp/err"
