@@ -136,7 +136,7 @@ int shmem_team_split_strided(shmem_team_t parent_team, int start, int stride, in
     shmi_check_same(__func__, parent, "size", (uint64_t)(uint32_t)size);
     if (!is_valid_triplet(parent, start, stride, size)) {
         if (parent->my_pe == 0) {
-            shmi_warn("%s: start %d, stride %d, size %d leave the parent's PEs 0 to %d", __func__,
+            shmi_debug("%s: start %d, stride %d, size %d leave the parent's PEs 0 to %d", __func__,
                       start, stride, size, parent->n_pes - 1);
         }
         return -1;

@@ -39,7 +39,7 @@ static const char format_mark[] = PACKAGE_VERSION;
 static struct {
     pmix_proc_t me;
     int n_pes;
-    size_t handler; /* of events */
+    pid_t joined;   /* the process that has called PMIx_Init */
     bool is_open;   /* written by open and close, read by the event handler */
     unsigned exchanges; /* over all opens */
     char launcher[128];
@@ -234,15 +234,23 @@ static void watch_events(void)
 {
     int reference = PMIx_Register_event_handler(NULL, 0, NULL, 0, on_event, NULL, NULL);
 
-    pmix.handler = (size_t)reference;
-    if (reference < 0) {
-        pmix.handler = SIZE_MAX;
+    if (reference < 0)
         shmi_warn("the launcher will not tell of lost PEs: %s", PMIx_Error_string(reference));
-    }
 }
 
-static int pmix_open(struct shmi_job *job)
+/* The process ends.  A child that was forked from it has not joined anything. */
+static void leave(void)
 {
+    if (pmix.joined == getpid())
+        PMIx_Finalize(NULL, 0);
+}
+
+/* Join the launcher's server once and for all: a PE that left while others already join again would
+ * spoil their fence, so that PMIx_Finalize waits until the process ends. */
+static int join(void)
+{
+    if (pmix.joined == getpid())
+        return 0;
     int result = check_server();
     if (result != 0)
         return result;
@@ -262,8 +270,18 @@ static int pmix_open(struct shmi_job *job)
         return result;
     }
     name_launcher();
-    shmi_store_release(&pmix.is_open, true); /* pairs with report_loss */
     watch_events();
+    pmix.joined = getpid();
+    atexit(leave);
+    return 0;
+}
+
+static int pmix_open(struct shmi_job *job)
+{
+    int result = join();
+    if (result != 0)
+        return result;
+    shmi_store_release(&pmix.is_open, true); /* pairs with report_loss */
     *job = (struct shmi_job){
         .my_pe = (int)pmix.me.rank,
         .n_pes = pmix.n_pes,
@@ -276,11 +294,6 @@ static int pmix_open(struct shmi_job *job)
 static void pmix_close(void)
 {
     shmi_store_release(&pmix.is_open, false); /* pairs with report_loss */
-    if (pmix.handler != SIZE_MAX)
-        PMIx_Deregister_event_handler(pmix.handler, NULL, NULL);
-    pmix_status_t status = PMIx_Finalize(NULL, 0);
-    if (status != PMIX_SUCCESS)
-        shmi_warn("the launcher did not let go of this PE: %s", PMIx_Error_string(status));
 }
 
 /* ---- fence and exchange */
