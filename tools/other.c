@@ -143,24 +143,59 @@ static void write_prterun(struct command *command, const struct options *options
         add_option(command, "--output", "tag");
 }
 
-/* srun takes "h1,h1,h2" where the others take "h1:2,h2". */
-static void add_srun_hosts(struct command *command, const struct options *options)
+/* The hosts of the allocation, in a list like --hosts has it. */
+static char *slurm_hosts(void)
 {
-    char list[65536] = "";
-    size_t used = 0;
+    FILE *names = popen("scontrol show hostnames", "re");
+    char line[256], *hosts = NULL;
+    size_t len = 0;
 
-    for (const char *host = options->hosts; *host != '\0' && used < sizeof(list) - 1;) {
+    while (names != NULL && fgets(line, sizeof(line), names) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *longer = realloc(hosts, len + strlen(line) + 2);
+        if (longer == NULL)
+            give_up("out of memory");
+        hosts = longer;
+        len += (size_t)sprintf(hosts + len, "%s%s", len > 0 ? "," : "", line);
+    }
+    if (names == NULL || pclose(names) != 0 || hosts == NULL)
+        give_up("cannot ask scontrol for the hosts of the allocation");
+    return hosts;
+}
+
+/* srun takes "h1,h1,h2", one name for each PE, where the others take "h1:2,h2". */
+static void add_srun_hosts(struct command *command, const char *hosts, int per_node, int n_pes)
+{
+    size_t room = strlen("--nodelist=") + (size_t)n_pes * (strlen(hosts) + 1) + 1;
+    char *list = malloc(room), *end = list;
+    int n = 0;
+
+    if (list == NULL)
+        give_up("out of memory");
+    end += sprintf(end, "--nodelist=");
+    for (const char *host = hosts; *host != '\0';) {
         int len = (int)strcspn(host, ":,");
-        int slots = host[len] == ':' ? atoi(host + len + 1) : 1;
-        for (int i = 0; i < (options->per_node > 0 ? options->per_node : slots); i++)
-            if (used < sizeof(list) - 1)
-                used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.*s",
-                                         used > 0 ? "," : "", len, host);
+        int slots = per_node > 0 ? per_node : host[len] == ':' ? atoi(host + len + 1) : 1;
+        for (; slots > 0 && n < n_pes; slots--, n++)
+            end += sprintf(end, "%s%.*s", n > 0 ? "," : "", len, host);
         host += strcspn(host, ",");
         host += strspn(host, ",");
     }
+    if (n < n_pes)
+        give_up("the hosts hold %d PEs, not %d (a host holds %s)", n, n_pes,
+                per_node > 0 ? "what --ppn says" : "one, or what stands after its colon");
     add(command, "--distribution=arbitrary");
-    add(command, "--nodelist=%s", list);
+    add(command, "%s", list);
+    free(list);
+}
+
+/* Does the step need more than the allocation was made for?  Only then ask for CPUs to be shared:
+ * srun deals PEs out to nodes differently when told so. */
+static bool is_beyond_allocation(int n_pes)
+{
+    const char *tasks = getenv("SLURM_NTASKS");
+
+    return tasks == NULL || n_pes > atoi(tasks);
 }
 
 static void write_srun(struct command *command, const struct options *options)
@@ -173,11 +208,12 @@ static void write_srun(struct command *command, const struct options *options)
     add(command, "--mpi=pmix");
     add(command, "--kill-on-bad-exit=1");
     add(command, "--ntasks=%d", app->n_pes);
-    add(command, "--overcommit");
+    if (is_beyond_allocation(app->n_pes))
+        add(command, "--overcommit");
     if (options->hosts != NULL)
-        add_srun_hosts(command, options);
+        add_srun_hosts(command, options->hosts, options->per_node, app->n_pes);
     else if (options->per_node > 0)
-        add(command, "--ntasks-per-node=%d", options->per_node);
+        add_srun_hosts(command, slurm_hosts(), options->per_node, app->n_pes);
     if (is_crowded(options))
         add(command, "--cpu-bind=none");
     if (options->dir != NULL)
