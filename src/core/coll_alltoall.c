@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/copy.h"
+#include "core/setup.h"
 
 /* The arguments of one call.  A stride is in elements, a block is nelems of them. */
 struct alltoall {
@@ -113,19 +115,41 @@ static void alltoall_pairwise(const char *who, struct shmi_team *team, const str
     }
 }
 
+static void alltoall_node(const char *who, struct shmi_team *team, const struct alltoall *a)
+{
+    if (a->nelems <= SHMI_PAYLOAD / a->size / (size_t)team->n_pes) {
+        alltoall_packed(who, team, a);
+    } else if (shmi_node_maps(who, team, a->source)) {
+        alltoall_direct(who, team, a);
+    } else {
+        alltoall_pairwise(who, team, a);
+    }
+}
+
+/* From the first to the last byte of a buffer of blocks. */
+static size_t extent(const struct alltoall *a, int n_pes, ptrdiff_t stride)
+{
+    size_t all = (size_t)n_pes * a->nelems;
+    return all == 0 ? 0 : ((all - 1) * (size_t)stride + 1) * a->size;
+}
+
 void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, const void *source,
                         ptrdiff_t dst, ptrdiff_t sst, size_t nelems, size_t size)
 {
     const struct alltoall a = { dest, source, dst, sst, nelems, size };
-    if (!shmi_node_has(who, team) || nelems == 0) {
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, dest, extent(&a, team->n_pes, dst), source,
+                          extent(&a, team->n_pes, sst));
+        shmi_check_same(who, team, "dst", (uint64_t)dst);
+        shmi_check_same(who, team, "sst", (uint64_t)sst);
+    }
+    if (nelems == 0) {
         return;
     }
-    if (nelems <= SHMI_PAYLOAD / size / (size_t)team->n_pes) {
-        alltoall_packed(who, team, &a);
-    } else if (shmi_node_maps(who, team, source)) {
-        alltoall_direct(who, team, &a);
+    if (shmi_node_has(team)) {
+        alltoall_node(who, team, &a);
     } else {
-        alltoall_pairwise(who, team, &a);
+        shmi_node_only(who);
     }
 }
 

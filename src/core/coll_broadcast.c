@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-#include "core/base/log.h"
+#include "core/check.h"
 #include "core/copy.h"
+#include "core/setup.h"
 
 static void broadcast_pieces(const char *who, struct shmi_team *team, char *dest,
                              const char *source, size_t len, int root, bool wanted)
@@ -50,12 +51,16 @@ static void broadcast_node(const char *who, struct shmi_team *team, char *dest, 
 void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, const void *source,
                          size_t len, int root, bool with_root)
 {
-    if (root < 0 || root >= team->n_pes) {
-        shmi_fatal("%s: there is no root %d in a team of %d", who, root, team->n_pes);
+    bool wanted = with_root || team->my_pe != root;
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, dest, len, source, len);
+        shmi_check_member(who, "PE_root", team, root);
+        shmi_check_same(who, team, "PE_root", (uint64_t)root);
     }
-    if (shmi_node_has(who, team)) {
-        bool wanted = with_root || team->my_pe != root;
+    if (shmi_node_has(team)) {
         broadcast_node(who, team, dest, source, len, root, wanted);
+    } else {
+        shmi_node_only(who);
     }
 }
 

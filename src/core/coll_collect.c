@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/copy.h"
+#include "core/setup.h"
 
 static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest,
                             const char *source, size_t len)
@@ -44,16 +46,26 @@ static void fcollect_direct(const char *who, struct shmi_team *team, char *dest,
     }
 }
 
-void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, const void *source,
-                        size_t len)
+static void fcollect_node(const char *who, struct shmi_team *team, char *dest, const char *source,
+                          size_t len)
 {
-    if (!shmi_node_has(who, team)) {
-        return;
-    }
     if (len <= SHMI_PAYLOAD || !shmi_node_maps(who, team, source)) {
         fcollect_pieces(who, team, dest, source, len);
     } else {
         fcollect_direct(who, team, dest, source, len);
+    }
+}
+
+void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, const void *source,
+                        size_t len)
+{
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, dest, (size_t)team->n_pes * len, source, len);
+    }
+    if (shmi_node_has(team)) {
+        fcollect_node(who, team, dest, source, len);
+    } else {
+        shmi_node_only(who);
     }
 }
 
@@ -191,8 +203,14 @@ static void collect_node(const char *who, struct shmi_team *team, char *dest, co
 void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, const void *source,
                        size_t len)
 {
-    if (shmi_node_has(who, team)) {
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, NULL, 0, NULL, 0);
+        shmi_check_symmetric(who, "source", source, len);
+    }
+    if (shmi_node_has(team)) {
         collect_node(who, team, dest, source, len);
+    } else {
+        shmi_node_only(who);
     }
 }
 

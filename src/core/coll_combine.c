@@ -2,28 +2,36 @@
 /*
  * coll_combine.c -- the arithmetic of reductions and scans.
  *
- * This file is compiled with -O3, so that the loops become vector instructions, and with -fwrapv,
- * which makes the overflow of signed integers wrap.
+ * The overflow of a signed integer is undefined in C, also that of an unsigned short, which the
+ * language promotes to int; so sums and products of integers are those of uint64_t, whose low bits
+ * are the same.
  */
 #include "core/coll_combine.h"
 
 #define COMBINE(name, type, result)                                                                \
-    void shmi_combine##name(void *acc_bytes, const void *in_bytes, size_t nelems)                  \
+    SHMI_VECTORISED void shmi_combine##name(void *acc_bytes, const void *in_bytes, size_t nelems)  \
     {                                                                                              \
         type *restrict       acc = acc_bytes;                                                      \
         const type *restrict in = in_bytes;                                                        \
         for (size_t i = 0; i < nelems; i++) {                                                      \
+            type a = acc[i];                                                                       \
+            type b = in[i];                                                                        \
             acc[i] = (type)(result);                                                               \
         }                                                                                          \
     }
 
-#define AND(op, T, type)  COMBINE(op##T, type, acc[i] & in[i])
-#define OR(op, T, type)   COMBINE(op##T, type, acc[i] | in[i])
-#define XOR(op, T, type)  COMBINE(op##T, type, acc[i] ^ in[i])
-#define MIN(op, T, type)  COMBINE(op##T, type, in[i] < acc[i] ? in[i] : acc[i])
-#define MAX(op, T, type)  COMBINE(op##T, type, in[i] > acc[i] ? in[i] : acc[i])
-#define SUM(op, T, type)  COMBINE(op##T, type, acc[i] + in[i])
-#define PROD(op, T, type) COMBINE(op##T, type, acc[i] * in[i])
+#define IS_INTEGER(type) ((type)0.5 == 0)
+#define WIDE(number)     ((uint64_t)(number))
+
+#define AND(op, T, type)  COMBINE(op##T, type, a & b)
+#define OR(op, T, type)   COMBINE(op##T, type, a | b)
+#define XOR(op, T, type)  COMBINE(op##T, type, a ^ b)
+#define MIN(op, T, type)  COMBINE(op##T, type, b < a ? b : a)
+#define MAX(op, T, type)  COMBINE(op##T, type, b > a ? b : a)
+#define SUM(op, T, type)                                                                           \
+    COMBINE(op##T, type, IS_INTEGER(type) ? (type)(WIDE(a) + WIDE(b)) : (type)(a + b))
+#define PROD(op, T, type)                                                                          \
+    COMBINE(op##T, type, IS_INTEGER(type) ? (type)(WIDE(a) * WIDE(b)) : (type)(a * b))
 
 SHMEMI_FOR_LOGIC(AND, _and)
 SHMEMI_FOR_LOGIC(OR, _or)

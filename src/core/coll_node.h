@@ -30,15 +30,23 @@
 
 #include "core/coll.h"
 
-/* The first collective of a team: find the slots, choose how to synchronise.  Ends the job where
- * the members do not share memory. */
-bool shmi_node_meet(const char *who, struct shmi_team *team);
+/* The first collective of a team whose members share memory: find the slots, choose how to
+ * synchronise.  false where they do not. */
+bool shmi_node_meet(struct shmi_team *team);
 
 /* Do the members share memory?  Every collective asks this first. */
-static inline bool shmi_node_has(const char *who, struct shmi_team *team)
+static inline bool shmi_node_has(struct shmi_team *team)
 {
-    return shmi_likely(team->sync != NULL) || shmi_node_meet(who, team);
+    return shmi_likely(team->sync != NULL) || shmi_node_meet(team);
 }
+
+/* What a collective calls where they do not. */
+void shmi_node_only(const char *who) __attribute__((noreturn, cold));
+
+/* SHMEM_STATS and SHMEM_CHECK: count the call; all members are in the same collective, and where a
+ * length is given, it and the offset of its memory are the same on all.  For shmi_observing. */
+void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest, size_t dest_len,
+                       const void *source, size_t source_len);
 
 static inline struct shmi_slot *shmi_node_slot(const struct shmi_team *team, int i)
 {

@@ -15,13 +15,14 @@
 #include "core/base/config.h"
 #include "core/coll_combine.h"
 #include "core/copy.h"
+#include "core/setup.h"
 
 /* Bytes that are combined at a time, so that what they become stays in the nearest cache while one
  * source after the other is combined with it. */
 #define BLOCK 8192
 
-/* Steps that sliced takes; so many pieces are cheaper sent through the payloads. */
-#define STEPS 3
+/* So many pieces through the payloads cost no more than the three steps of sliced. */
+#define PIECES 2
 
 /* The arguments of one call. */
 struct reduction {
@@ -106,23 +107,36 @@ static void reduce_sliced(const char *who, struct shmi_team *team, const struct 
 
 static bool wants_slices(const char *who, const struct shmi_team *team, const struct reduction *r)
 {
-    size_t few = strcmp(shmi_config.reduce_algorithm, "sliced") == 0 ? 0 : STEPS;
-    return r->nelems * r->size > few * SHMI_PAYLOAD &&
-           strcmp(shmi_config.reduce_algorithm, "small") != 0 &&
-           shmi_node_maps(who, team, r->source) && shmi_node_maps(who, team, r->dest);
+    size_t len = r->nelems * r->size;
+    if (len <= SHMI_PAYLOAD || strcmp(shmi_config.reduce_algorithm, "small") == 0) {
+        return false;
+    }
+    if (len <= PIECES * SHMI_PAYLOAD && strcmp(shmi_config.reduce_algorithm, "sliced") != 0) {
+        return false;
+    }
+    return shmi_node_maps(who, team, r->source) && shmi_node_maps(who, team, r->dest);
+}
+
+static void reduce_node(const char *who, struct shmi_team *team, const struct reduction *r)
+{
+    if (wants_slices(who, team, r)) {
+        reduce_sliced(who, team, r);
+    } else {
+        reduce_small(who, team, r);
+    }
 }
 
 void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const void *source,
                       size_t nelems, size_t size, shmi_combine *combine)
 {
     const struct reduction r = { dest, source, nelems, size, combine };
-    if (!shmi_node_has(who, team)) {
-        return;
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
-    if (nelems * size <= SHMI_PAYLOAD || !wants_slices(who, team, &r)) {
-        reduce_small(who, team, &r);
+    if (shmi_node_has(team)) {
+        reduce_node(who, team, &r);
     } else {
-        reduce_sliced(who, team, &r);
+        shmi_node_only(who);
     }
 }
 

@@ -13,9 +13,9 @@
 #include "core/base/config.h"
 #include "core/coll_combine.h"
 #include "core/copy.h"
+#include "core/setup.h"
 
 #define BLOCK 8192
-#define STEPS 2
 
 /* The arguments of one call. */
 struct scan {
@@ -108,23 +108,31 @@ static void scan_sliced(const char *who, struct shmi_team *team, const struct sc
 
 static bool wants_slices(const char *who, const struct shmi_team *team, const struct scan *s)
 {
-    size_t few = strcmp(shmi_config.reduce_algorithm, "sliced") == 0 ? 0 : STEPS;
-    return s->nelems * s->size > few * SHMI_PAYLOAD &&
+    return s->nelems * s->size > SHMI_PAYLOAD &&
            strcmp(shmi_config.reduce_algorithm, "small") != 0 &&
            shmi_node_maps(who, team, s->source) && shmi_node_maps(who, team, s->dest);
+}
+
+static void scan_node(const char *who, struct shmi_team *team, const struct scan *s)
+{
+    if (wants_slices(who, team, s)) {
+        scan_sliced(who, team, s);
+    } else {
+        scan_small(who, team, s);
+    }
 }
 
 void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const void *source,
                     size_t nelems, size_t size, shmi_combine *combine, bool inclusive)
 {
     const struct scan s = { dest, source, nelems, size, combine, inclusive };
-    if (!shmi_node_has(who, team)) {
-        return;
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
-    if (nelems * size <= SHMI_PAYLOAD || !wants_slices(who, team, &s)) {
-        scan_small(who, team, &s);
+    if (shmi_node_has(team)) {
+        scan_node(who, team, &s);
     } else {
-        scan_sliced(who, team, &s);
+        shmi_node_only(who);
     }
 }
 

@@ -15,14 +15,18 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/atomic.h"
 #include "core/base/config.h"
 #include "core/base/log.h"
+#include "core/check.h"
 #include "core/ctx.h"
 #include "core/order.h"
+#include "core/setup.h"
+#include "core/stats.h"
 #include "core/wait.h"
 
 /* Returns once member i has announced the step. */
@@ -104,11 +108,10 @@ static size_t choose(const char *name, int n_pes)
     return chosen;
 }
 
-bool shmi_node_meet(const char *who, struct shmi_team *team)
+bool shmi_node_meet(struct shmi_team *team)
 {
     if (!team->on_node) {
-        shmi_fatal("%s: the members of this team do not all share memory, and collectives between "
-                   "nodes are not in this library yet", who);
+        return false;
     }
     for (int i = 0; i < team->n_pes && i < SHMI_NEAR; i++) {
         team->near[i] = shmi_team_slot(team, i);
@@ -117,11 +120,16 @@ bool shmi_node_meet(const char *who, struct shmi_team *team)
     return true;
 }
 
+void shmi_node_only(const char *who)
+{
+    shmi_fatal("%s: the members of this team do not all share memory, and collectives between nodes "
+               "are not in this library yet", who);
+}
+
 bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
 {
     if (shmi_segment_of(addr) == NULL) {
-        shmi_fatal("%s: the source %p is not symmetric: it is neither in the symmetric heap nor a "
-                   "global or static variable of the executable", who, addr);
+        shmi_check_not_symmetric(who, addr);
     }
     return shmi_node_reach(team, addr, team->n_pes > 1 && team->my_pe == 0 ? 1 : 0) != NULL;
 }
@@ -137,8 +145,62 @@ void *shmi_node_aside(const char *who, size_t len)
 
 void shmi_coll_sync(const char *who, struct shmi_team *team)
 {
-    if (shmi_node_has(who, team)) {
-        team->sync(who, team);
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_coll_observe(who, team, NULL, 0, NULL, 0);
+    }
+    if (shmi_node_has(team)) {
+        shmi_node_sync(who, team);
+    } else {
+        shmi_node_only(who);
+    }
+}
+
+/* A number for a routine's name. */
+static uint64_t hash(const char *text)
+{
+    uint64_t number = 0;
+    while (*text != '\0') {
+        number = number * 31 + (unsigned char)*text++;
+    }
+    return number;
+}
+
+static void check_buffer(const char *who, struct shmi_team *team, const char *what,
+                         const void *addr, size_t len)
+{
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    shmi_check_symmetric(who, what, addr, len);
+    if (seg != NULL) {
+        char offset[64];
+        snprintf(offset, sizeof(offset), "the offset of %s in the %s", what, seg->name);
+        shmi_check_same(who, team, offset, (uint64_t)((const char *)addr - seg->base));
+    }
+}
+
+void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest, size_t dest_len,
+                       const void *source, size_t source_len)
+{
+    uint64_t name[2] = { hash(who), ~hash(who) };
+    shmi_stats_count(SHMI_STATS_COLL, source_len);
+    if (!shmi_config.check) {
+        return;
+    }
+    shmi_coll_agree(who, team, SHMI_AGREE_MAX, name, name, 2);
+    if (name[0] != ~name[1]) {
+        shmi_fatal("%s: other members of this team of %d are in another collective", who,
+                   team->n_pes);
+    }
+    shmi_check_same(who, team, "the length in bytes", source_len);
+    if (source_len == 0) {
+        return;
+    }
+    check_buffer(who, team, "dest", dest, dest_len);
+    check_buffer(who, team, "source", source, source_len);
+    bool before = (const char *)dest + dest_len <= (const char *)source;
+    bool after = (const char *)source + source_len <= (const char *)dest;
+    if (dest != source && !before && !after) {
+        shmi_fatal("%s: dest %p + %zu bytes and source %p + %zu bytes overlap; they must be apart, "
+                   "or the same", who, dest, dest_len, source, source_len);
     }
 }
 
@@ -150,12 +212,9 @@ static uint64_t agree(enum shmi_agree how, uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree how,
-                     const uint64_t *mine, uint64_t *result, size_t n)
+static void agree_node(const char *who, struct shmi_team *team, enum shmi_agree how,
+                       const uint64_t *mine, uint64_t *result, size_t n)
 {
-    if (!shmi_node_has(who, team)) {
-        return;
-    }
     memcpy(shmi_node_outbox(team), mine, n * sizeof(*mine));
     shmi_node_sync(who, team);
     memcpy(result, shmi_node_inbox(team, 0), n * sizeof(*result));
@@ -164,6 +223,16 @@ void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree ho
         for (size_t word = 0; word < n; word++) {
             result[word] = agree(how, result[word], theirs[word]);
         }
+    }
+}
+
+void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree how,
+                     const uint64_t *mine, uint64_t *result, size_t n)
+{
+    if (shmi_node_has(team)) {
+        agree_node(who, team, how, mine, result, n);
+    } else {
+        shmi_node_only(who);
     }
 }
 

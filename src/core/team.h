@@ -4,7 +4,7 @@
  *
  * A team is an arithmetic sequence (start, stride, n_pes) over the list of its oldest ancestor: the
  * world, which needs no list, or the PEs that share this PE's memory.  So thousands of teams cost
- * about a hundred bytes each.
+ * a few cache lines each.
  *
  * A team's id names a slot: a place in every member's symmetric memory, at the same offset, where
  * its collectives meet.  Disjoint teams may have the same id.

@@ -19,9 +19,11 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/util.h"
+#include "core/card.h"
 #include "core/coll.h"
 #include "core/segment.h"
 #include "core/team.h"
+#include "core/wait.h"
 
 #include "tap.h"
 
@@ -418,6 +420,14 @@ static void make_segments(int me, int n_pes, bool mapped)
     pe.expected = malloc(ROOM);
 }
 
+/* More processes than cores must not spin; the library would find that out from the cards. */
+static void be_patient(void)
+{
+    static struct shmi_card cards[PES_MAX];
+    shmi_config.spin = 0;
+    shmi_wait_open(cards);
+}
+
 static size_t random_len(uint64_t *seed)
 {
     static const size_t edges[] = { 0,    1,    7,    8,    64,   487,  488,  489,  511,   512,  513,
@@ -480,6 +490,7 @@ static bool run_job(int n_pes, bool mapped, int rounds)
             pe.delays = (uint64_t)getpid();
             make_teams(me, n_pes);
             make_segments(me, n_pes, mapped);
+            be_patient();
             _exit(run_pe(rounds));
         }
     }

@@ -16,6 +16,13 @@
 #define shmi_likely(cond)   __builtin_expect(!!(cond), 1)
 #define shmi_unlikely(cond) __builtin_expect(!!(cond), 0)
 
+/* A function whose loops are worth vector instructions.  clang makes them at -O2, too. */
+#if defined(__clang__)
+#define SHMI_VECTORISED
+#else
+#define SHMI_VECTORISED __attribute__((optimize("O3")))
+#endif
+
 static inline size_t shmi_min(size_t a, size_t b)
 {
     return a < b ? a : b;
