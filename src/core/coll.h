@@ -43,8 +43,8 @@ typedef void shmi_combine(void *acc, const void *in, size_t nelems);
 void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const void *source,
                       size_t nelems, size_t size, shmi_combine *combine);
 
-/* Member i gets the combination of members 0..i (inclusive) or 0..i-1; member 0 of an exclusive scan
- * gets zeros, the neutral element of a sum. */
+/* Member i gets the combination of members 0..i (inclusive) or 0..i-1; member 0 of an exclusive
+ * scan gets zeros, the neutral element of a sum. */
 void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const void *source,
                     size_t nelems, size_t size, shmi_combine *combine, bool inclusive);
 

@@ -17,12 +17,12 @@
 
 /* The arguments of one call.  A stride is in elements, a block is nelems of them. */
 struct alltoall {
-    char       *dest;
+    char *dest;
     const char *source;
-    ptrdiff_t   dst;
-    ptrdiff_t   sst;
-    size_t      nelems;
-    size_t      size;
+    ptrdiff_t dst;
+    ptrdiff_t sst;
+    size_t nelems;
+    size_t size;
 };
 
 /* The first element of block i of memory with that stride. */
@@ -31,9 +31,9 @@ static size_t block_at(const struct alltoall *a, int i, ptrdiff_t stride)
     return (size_t)i * a->nelems * (size_t)stride * a->size;
 }
 
-static inline __attribute__((always_inline)) void
-copy_sized(char *dst, ptrdiff_t dst_step, const char *src, ptrdiff_t src_step, size_t n,
-           size_t size)
+static inline __attribute__((always_inline)) void copy_sized(char *dst, ptrdiff_t dst_step,
+                                                             const char *src, ptrdiff_t src_step,
+                                                             size_t n, size_t size)
 {
     for (size_t i = 0; i < n; i++) {
         memcpy(dst, src, size);
@@ -76,11 +76,11 @@ static void alltoall_packed(const char *who, struct shmi_team *team, const struc
 
 static void alltoall_direct(const char *who, struct shmi_team *team, const struct alltoall *a)
 {
-    size_t    all = (size_t)team->n_pes * a->nelems;
-    bool      in_place = a->dest == a->source;
-    char     *to = in_place ? shmi_node_aside(who, all * a->size) : a->dest;
+    size_t all = (size_t)team->n_pes * a->nelems;
+    bool in_place = a->dest == a->source;
+    char *to = in_place ? shmi_node_aside(who, all * a->size) : a->dest;
     ptrdiff_t to_stride = in_place ? 1 : a->dst;
-    size_t    mine = block_at(a, team->my_pe, a->sst);
+    size_t mine = block_at(a, team->my_pe, a->sst);
     shmi_node_sync(who, team);
     for (int i = 0; i < team->n_pes; i++) {
         int from = shmi_node_after(team, i);
@@ -100,9 +100,9 @@ static void alltoall_pairwise(const char *who, struct shmi_team *team, const str
 {
     size_t per_piece = SHMI_PAYLOAD / a->size;
     for (int round = 0; round < team->n_pes; round++) {
-        int         partner = (round - team->my_pe + team->n_pes) % team->n_pes;
+        int partner = (round - team->my_pe + team->n_pes) % team->n_pes;
         const char *from = a->source + block_at(a, partner, a->sst);
-        char       *to = a->dest + block_at(a, partner, a->dst);
+        char *to = a->dest + block_at(a, partner, a->dst);
         for (size_t at = 0; at < a->nelems; at += per_piece) {
             size_t piece = shmi_min(a->nelems - at, per_piece);
             size_t bytes = at * a->size;
@@ -136,7 +136,7 @@ static size_t extent(const struct alltoall *a, int n_pes, ptrdiff_t stride)
 void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, const void *source,
                         ptrdiff_t dst, ptrdiff_t sst, size_t nelems, size_t size)
 {
-    const struct alltoall a = { dest, source, dst, sst, nelems, size };
+    const struct alltoall a = {dest, source, dst, sst, nelems, size};
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, extent(&a, team->n_pes, dst), source,
                           extent(&a, team->n_pes, sst));
@@ -153,26 +153,26 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
     }
 }
 
-#define ALLTOALL(op, T, type)                                                                      \
-    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems)             \
-    {                                                                                              \
-        const char *who = "shmem" #T #op;                                                          \
-        shmi_coll_alltoall(who, shmi_team_required(who, team), dest, source, 1, 1, nelems,         \
-                           sizeof(type));                                                          \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define ALLTOALL(op, T, type)                                                              \
+    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems)     \
+    {                                                                                      \
+        const char *who = "shmem" #T #op;                                                  \
+        shmi_coll_alltoall(who, shmi_team_required(who, team), dest, source, 1, 1, nelems, \
+                           sizeof(type));                                                  \
+        return 0;                                                                          \
+    }                                                                                      \
     PSHMEM(T##op)
 SHMEMI_FOR_RMA(ALLTOALL, _alltoall)
 
-#define ALLTOALLS(op, T, type)                                                                     \
-    int shmem##T##op(shmem_team_t team, type *dest, const type *source, ptrdiff_t dst,             \
-                     ptrdiff_t sst, size_t nelems)                                                 \
-    {                                                                                              \
-        const char *who = "shmem" #T #op;                                                          \
-        shmi_coll_alltoall(who, shmi_team_required(who, team), dest, source, dst, sst, nelems,     \
-                           sizeof(type));                                                          \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define ALLTOALLS(op, T, type)                                                                 \
+    int shmem##T##op(shmem_team_t team, type *dest, const type *source, ptrdiff_t dst,         \
+                     ptrdiff_t sst, size_t nelems)                                             \
+    {                                                                                          \
+        const char *who = "shmem" #T #op;                                                      \
+        shmi_coll_alltoall(who, shmi_team_required(who, team), dest, source, dst, sst, nelems, \
+                           sizeof(type));                                                      \
+        return 0;                                                                              \
+    }                                                                                          \
     PSHMEM(T##op)
 SHMEMI_FOR_RMA(ALLTOALLS, _alltoalls)
 

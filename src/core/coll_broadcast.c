@@ -2,8 +2,8 @@
 /*
  * coll_broadcast.c -- broadcast (9.10.7).
  *
- * Readers pull, all at once: out of the root's payload, or straight from its source.  In place works
- * as it is: the root's own dest is its source, and the others' sources are not read.
+ * Readers pull, all at once: out of the root's payload, or straight from its source.  In place
+ * works as it is: the root's own dest is its source, and the others' sources are not read.
  */
 #include "core/coll_node.h"
 
@@ -64,14 +64,14 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
     }
 }
 
-#define BROADCAST(op, T, type)                                                                     \
-    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems, int root)   \
-    {                                                                                              \
-        const char *who = "shmem" #T #op;                                                          \
-        shmi_coll_broadcast(who, shmi_team_required(who, team), dest, source,                      \
-                            nelems * sizeof(type), root, true);                                    \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define BROADCAST(op, T, type)                                                                   \
+    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems, int root) \
+    {                                                                                            \
+        const char *who = "shmem" #T #op;                                                        \
+        shmi_coll_broadcast(who, shmi_team_required(who, team), dest, source,                    \
+                            nelems * sizeof(type), root, true);                                  \
+        return 0;                                                                                \
+    }                                                                                            \
     PSHMEM(T##op)
 SHMEMI_FOR_RMA(BROADCAST, _broadcast)
 

@@ -14,8 +14,8 @@
 #include "core/copy.h"
 #include "core/setup.h"
 
-static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest,
-                            const char *source, size_t len)
+static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest, const char *source,
+                            size_t len)
 {
     /* In place, source is the first block of dest; of it, each piece is sent before member 0's
      * piece of the same place is written over it. */
@@ -29,11 +29,11 @@ static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest,
     }
 }
 
-static void fcollect_direct(const char *who, struct shmi_team *team, char *dest,
-                            const char *source, size_t len)
+static void fcollect_direct(const char *who, struct shmi_team *team, char *dest, const char *source,
+                            size_t len)
 {
     size_t total = (size_t)team->n_pes * len;
-    char  *to = dest == source ? shmi_node_aside(who, total) : dest;
+    char *to = dest == source ? shmi_node_aside(who, total) : dest;
     shmi_node_sync(who, team);
     for (int i = 0; i < team->n_pes; i++) {
         int from = shmi_node_after(team, i);
@@ -74,7 +74,7 @@ struct offer {
     size_t len;     /* of the whole contribution */
     size_t segment; /* where it lies, in the owner's terms; SHMI_SEGMENTS: in none */
     size_t offset;
-    char   piece[SHMI_PAYLOAD - 3 * sizeof(size_t)];
+    char piece[SHMI_PAYLOAD - 3 * sizeof(size_t)];
 };
 
 #define PIECE sizeof(((struct offer *)NULL)->piece)
@@ -82,9 +82,9 @@ struct offer {
 /* What all offers say together. */
 struct survey {
     size_t total;
-    size_t before;  /* of the members before me */
+    size_t before; /* of the members before me */
     size_t longest;
-    bool   direct;  /* what does not fit in a piece is mapped here, from all members */
+    bool direct; /* what does not fit in a piece is mapped here, from all members */
 };
 
 static const struct offer *offer_of(const struct shmi_team *team, int i)
@@ -125,7 +125,7 @@ static bool is_mapped(const struct shmi_team *team, const struct offer *offer)
 
 static struct survey survey_offers(const struct shmi_team *team)
 {
-    struct survey all = { .direct = true };
+    struct survey all = {.direct = true};
     for (int i = 0; i < team->n_pes; i++) {
         const struct offer *offer = offer_of(team, i);
         if (i == team->my_pe) {
@@ -158,7 +158,7 @@ static void collect_direct(const char *who, struct shmi_team *team, char *dest,
 {
     size_t at = all->before;
     for (int i = 0; i < team->n_pes; i++) {
-        int                 from = shmi_node_after(team, i);
+        int from = shmi_node_after(team, i);
         const struct offer *offer = offer_of(team, from);
         if (from == 0) {
             at = 0;
@@ -214,13 +214,13 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
     }
 }
 
-#define COLLECT(op, T, type)                                                                       \
-    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems)             \
-    {                                                                                              \
-        const char *who = "shmem" #T #op;                                                          \
-        shmi_coll##op(who, shmi_team_required(who, team), dest, source, nelems * sizeof(type));    \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define COLLECT(op, T, type)                                                                    \
+    int shmem##T##op(shmem_team_t team, type *dest, const type *source, size_t nelems)          \
+    {                                                                                           \
+        const char *who = "shmem" #T #op;                                                       \
+        shmi_coll##op(who, shmi_team_required(who, team), dest, source, nelems * sizeof(type)); \
+        return 0;                                                                               \
+    }                                                                                           \
     PSHMEM(T##op)
 SHMEMI_FOR_RMA(COLLECT, _collect)
 SHMEMI_FOR_RMA(COLLECT, _fcollect)

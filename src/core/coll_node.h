@@ -11,8 +11,8 @@
  *     ... shmi_node_inbox(team, i) ...                 after: I read everybody's
  *
  * Two payloads for each member, used in turn, are enough.  I write the one of step n + 2 only after
- * my step n + 1, which ended when all members had entered step n + 1; they entered it after they had
- * read what they wanted of step n.  So nobody still reads what I overwrite.
+ * my step n + 1, which ended when all members had entered step n + 1; they entered it after they
+ * had read what they wanted of step n.  So nobody still reads what I overwrite.
  *
  * What does not fit is read where it lies, in the peers' mapped memory, between two steps: after
  * the first, all sources are ready; after the second, all have been read.  No member ever writes

@@ -26,10 +26,10 @@
 
 /* The arguments of one call. */
 struct reduction {
-    char         *dest;
-    const char   *source;
-    size_t        nelems;
-    size_t        size;
+    char *dest;
+    const char *source;
+    size_t nelems;
+    size_t size;
     shmi_combine *combine;
 };
 
@@ -39,7 +39,7 @@ static void reduce_small(const char *who, struct shmi_team *team, const struct r
     for (size_t at = 0; at < r->nelems; at += per_piece) {
         size_t piece = shmi_min(r->nelems - at, per_piece);
         size_t bytes = piece * r->size;
-        char  *acc = r->dest + at * r->size;
+        char *acc = r->dest + at * r->size;
         memcpy(shmi_node_outbox(team), r->source + at * r->size, bytes);
         shmi_node_sync(who, team);
         memcpy(acc, shmi_node_inbox(team, 0), bytes);
@@ -64,9 +64,9 @@ static void combine_block(const struct shmi_team *team, const struct reduction *
                           size_t nelems)
 {
     _Alignas(SHMI_LINE) char kept[BLOCK];
-    size_t                   at = from * r->size;
-    char                    *acc = r->dest + at;
-    const char              *mine = r->source + at;
+    size_t at = from * r->size;
+    char *acc = r->dest + at;
+    const char *mine = r->source + at;
     if (r->dest == r->source && team->my_pe != 0) {
         mine = memcpy(kept, mine, nelems * r->size);
     }
@@ -84,8 +84,8 @@ static void combine_block(const struct shmi_team *team, const struct reduction *
 }
 
 /*
- * In place is safe: of all sources, slice s is read by member s alone, who reads it before it writes
- * the same place of its own; the others write it, with the result, after the second step.
+ * In place is safe: of all sources, slice s is read by member s alone, who reads it before it
+ * writes the same place of its own; the others write it, with the result, after the second step.
  */
 static void reduce_sliced(const char *who, struct shmi_team *team, const struct reduction *r)
 {
@@ -97,7 +97,7 @@ static void reduce_sliced(const char *who, struct shmi_team *team, const struct 
     }
     shmi_node_sync(who, team);
     for (int i = 1; i < team->n_pes; i++) {
-        int    owner = shmi_node_after(team, i);
+        int owner = shmi_node_after(team, i);
         size_t at = slice_at(team, r, owner) * r->size;
         size_t len = slice_at(team, r, owner + 1) * r->size - at;
         shmi_copy(r->dest + at, shmi_node_reach(team, r->dest, owner) + at, len);
@@ -129,7 +129,7 @@ static void reduce_node(const char *who, struct shmi_team *team, const struct re
 void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const void *source,
                       size_t nelems, size_t size, shmi_combine *combine)
 {
-    const struct reduction r = { dest, source, nelems, size, combine };
+    const struct reduction r = {dest, source, nelems, size, combine};
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
@@ -140,14 +140,14 @@ void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const
     }
 }
 
-#define REDUCE(op, T, type)                                                                        \
-    int shmem##T##op##_reduce(shmem_team_t team, type *dest, const type *source, size_t nreduce)   \
-    {                                                                                              \
-        const char *who = "shmem" #T #op "_reduce";                                                \
-        shmi_coll_reduce(who, shmi_team_required(who, team), dest, source, nreduce, sizeof(type),  \
-                         shmi_combine##op##T);                                                     \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define REDUCE(op, T, type)                                                                       \
+    int shmem##T##op##_reduce(shmem_team_t team, type *dest, const type *source, size_t nreduce)  \
+    {                                                                                             \
+        const char *who = "shmem" #T #op "_reduce";                                               \
+        shmi_coll_reduce(who, shmi_team_required(who, team), dest, source, nreduce, sizeof(type), \
+                         shmi_combine##op##T);                                                    \
+        return 0;                                                                                 \
+    }                                                                                             \
     PSHMEM(T##op##_reduce)
 SHMEMI_FOR_LOGIC(REDUCE, _and)
 SHMEMI_FOR_LOGIC(REDUCE, _or)

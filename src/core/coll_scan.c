@@ -19,23 +19,23 @@
 
 /* The arguments of one call. */
 struct scan {
-    char         *dest;
-    const char   *source;
-    size_t        nelems;
-    size_t        size;
+    char *dest;
+    const char *source;
+    size_t nelems;
+    size_t size;
     shmi_combine *combine;
-    bool          inclusive;
+    bool inclusive;
 };
 
 /* A sum of nothing: all types' zeros are zero bytes. */
 static void scan_small(const char *who, struct shmi_team *team, const struct scan *s)
 {
     size_t per_piece = SHMI_PAYLOAD / s->size;
-    int    last = s->inclusive ? team->my_pe : team->my_pe - 1;
+    int last = s->inclusive ? team->my_pe : team->my_pe - 1;
     for (size_t at = 0; at < s->nelems; at += per_piece) {
         size_t piece = shmi_min(s->nelems - at, per_piece);
         size_t bytes = piece * s->size;
-        char  *acc = s->dest + at * s->size;
+        char *acc = s->dest + at * s->size;
         memcpy(shmi_node_outbox(team), s->source + at * s->size, bytes);
         shmi_node_sync(who, team);
         if (last < 0) {
@@ -55,7 +55,7 @@ static void inclusive_block(const struct shmi_team *team, const struct scan *s, 
                             size_t nelems)
 {
     _Alignas(SHMI_LINE) char acc[BLOCK];
-    size_t                   len = nelems * s->size;
+    size_t len = nelems * s->size;
     for (int i = 0; i < team->n_pes; i++) {
         const char *in = shmi_node_reach(team, s->source, i) + at;
         if (i == 0) {
@@ -73,7 +73,7 @@ static void exclusive_block(const struct shmi_team *team, const struct scan *s, 
 {
     _Alignas(SHMI_LINE) char acc[BLOCK];
     _Alignas(SHMI_LINE) char in[BLOCK];
-    size_t                   len = nelems * s->size;
+    size_t len = nelems * s->size;
     for (int i = 0; i < team->n_pes; i++) {
         char *out = shmi_node_reach(team, s->dest, i) + at;
         memcpy(in, shmi_node_reach(team, s->source, i) + at, len);
@@ -125,7 +125,7 @@ static void scan_node(const char *who, struct shmi_team *team, const struct scan
 void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const void *source,
                     size_t nelems, size_t size, shmi_combine *combine, bool inclusive)
 {
-    const struct scan s = { dest, source, nelems, size, combine, inclusive };
+    const struct scan s = {dest, source, nelems, size, combine, inclusive};
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
@@ -136,14 +136,14 @@ void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const v
     }
 }
 
-#define SCAN(T, type, name, inclusive)                                                             \
-    int shmem##T##name(shmem_team_t team, type *dest, const type *source, size_t nelems)           \
-    {                                                                                              \
-        const char *who = "shmem" #T #name;                                                        \
-        shmi_coll_scan(who, shmi_team_required(who, team), dest, source, nelems, sizeof(type),     \
-                       shmi_combine_sum##T, inclusive);                                            \
-        return 0;                                                                                  \
-    }                                                                                              \
+#define SCAN(T, type, name, inclusive)                                                         \
+    int shmem##T##name(shmem_team_t team, type *dest, const type *source, size_t nelems)       \
+    {                                                                                          \
+        const char *who = "shmem" #T #name;                                                    \
+        shmi_coll_scan(who, shmi_team_required(who, team), dest, source, nelems, sizeof(type), \
+                       shmi_combine_sum##T, inclusive);                                        \
+        return 0;                                                                              \
+    }                                                                                          \
     PSHMEM(T##name)
 #define INSCAN(op, T, type) SCAN(T, type, op, true)
 #define EXSCAN(op, T, type) SCAN(T, type, op, false)

@@ -5,8 +5,8 @@
  * A member announces a step by one store, after everything it has written before, and waits until
  * it knows that all others have announced the same step or a later one.  `pair` and `flat` look at
  * each member's own announcement: the fewest delays in a row, n reads each.  `dissemination` tells
- * the member 2^r places ahead, in round r, that the 2^r members up to this one have arrived: log2(n)
- * delays in a row, log2(n) reads.
+ * the member 2^r places ahead, in round r, that the 2^r members up to this one have arrived:
+ * log2(n) delays in a row, log2(n) reads.
  *
  * What a member has written before the step is visible to all after it: each announcement is a
  * release, each look an acquire, and the chain of rounds passes on what the earlier rounds brought.
@@ -52,7 +52,7 @@ static void sync_alone(const char *who, struct shmi_team *team)
 
 static void sync_pair(const char *who, struct shmi_team *team)
 {
-    int      me = team->my_pe;
+    int me = team->my_pe;
     uint64_t step = ++team->step;
     /* Pairs with the acquire in the other's shmi_wait_reached(). */
     shmi_store_release(&team->near[me]->arrived, step);
@@ -69,8 +69,8 @@ static void sync_flat(const char *who, struct shmi_team *team)
 
 static void sync_dissemination(const char *who, struct shmi_team *team)
 {
-    uint64_t          step = ++team->step;
-    int               n = team->n_pes;
+    uint64_t step = ++team->step;
+    int n = team->n_pes;
     struct shmi_slot *mine = shmi_node_slot(team, team->my_pe);
     for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
         int to = (team->my_pe + distance) % n;
@@ -81,17 +81,19 @@ static void sync_dissemination(const char *who, struct shmi_team *team)
     }
 }
 
-/* What SHMEM_BARRIER_ALGORITHM names, and up to how many members `auto` takes it: measured with all
- * members on cores of their own, and with eight on two cores. */
+/* What SHMEM_BARRIER_ALGORITHM names, and up to how many members `auto` takes it: with eight on two
+ * cores, too, the fewest delays in a row are the best. */
 static const struct {
     const char *name;
-    int         n_pes;
+    int n_pes;
     void (*sync)(const char *who, struct shmi_team *team);
 } algorithms[] = {
-    { "alone",         1,       sync_alone         },
-    { "pair",          2,       sync_pair          },
-    { "flat",          16,      sync_flat          },
-    { "dissemination", INT_MAX, sync_dissemination },
+    /* clang-format off */
+    {"alone",         1,       sync_alone},
+    {"pair",          2,       sync_pair},
+    {"flat",          16,      sync_flat},
+    {"dissemination", INT_MAX, sync_dissemination},
+    /* clang-format on */
 };
 
 static size_t choose(const char *name, int n_pes)
@@ -122,8 +124,10 @@ bool shmi_node_meet(struct shmi_team *team)
 
 void shmi_node_only(const char *who)
 {
-    shmi_fatal("%s: the members of this team do not all share memory, and collectives between nodes "
-               "are not in this library yet", who);
+    shmi_fatal(
+        "%s: the members of this team do not all share memory, and collectives between nodes "
+        "are not in this library yet",
+        who);
 }
 
 bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
@@ -180,7 +184,7 @@ static void check_buffer(const char *who, struct shmi_team *team, const char *wh
 void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest, size_t dest_len,
                        const void *source, size_t source_len)
 {
-    uint64_t name[2] = { hash(who), ~hash(who) };
+    uint64_t name[2] = {hash(who), ~hash(who)};
     shmi_stats_count(SHMI_STATS_COLL, source_len);
     if (!shmi_config.check) {
         return;
@@ -200,7 +204,8 @@ void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest
     bool after = (const char *)source + source_len <= (const char *)dest;
     if (dest != source && !before && !after) {
         shmi_fatal("%s: dest %p + %zu bytes and source %p + %zu bytes overlap; they must be apart, "
-                   "or the same", who, dest, dest_len, source, source_len);
+                   "or the same",
+                   who, dest, dest_len, source, source_len);
     }
 }
 

@@ -27,25 +27,25 @@ void shmem_sync(int start, int log_stride, int size, long *psync)
 PSHMEM(_sync)
 
 /* Unlike the team's broadcast, this one leaves the root's dest alone. */
-#define BROADCAST(op, bits)                                                                        \
-    void shmem##op##bits(void *dest, const void *source, size_t nelems, int root, int start,       \
-                         int log_stride, int size, long *psync)                                    \
-    {                                                                                              \
-        const char *who = "shmem" #op #bits;                                                       \
-        shmi_coll_broadcast(who, shmi_team_active_set(who, start, log_stride, size, psync), dest,  \
-                            source, nelems * (bits / CHAR_BIT), root, false);                      \
-    }                                                                                              \
+#define BROADCAST(op, bits)                                                                       \
+    void shmem##op##bits(void *dest, const void *source, size_t nelems, int root, int start,      \
+                         int log_stride, int size, long *psync)                                   \
+    {                                                                                             \
+        const char *who = "shmem" #op #bits;                                                      \
+        shmi_coll_broadcast(who, shmi_team_active_set(who, start, log_stride, size, psync), dest, \
+                            source, nelems *(bits / CHAR_BIT), root, false);                      \
+    }                                                                                             \
     PSHMEM(op##bits)
 BROADCAST(_broadcast, 32)
 BROADCAST(_broadcast, 64)
 
 #define COLLECT(op, bits)                                                                          \
-    void shmem##op##bits(void *dest, const void *source, size_t nelems, int start,                 \
-                         int log_stride, int size, long *psync)                                    \
+    void shmem##op##bits(void *dest, const void *source, size_t nelems, int start, int log_stride, \
+                         int size, long *psync)                                                    \
     {                                                                                              \
         const char *who = "shmem" #op #bits;                                                       \
         shmi_coll##op(who, shmi_team_active_set(who, start, log_stride, size, psync), dest,        \
-                      source, nelems * (bits / CHAR_BIT));                                         \
+                      source, nelems *(bits / CHAR_BIT));                                          \
     }                                                                                              \
     PSHMEM(op##bits)
 COLLECT(_collect, 32)
@@ -54,8 +54,8 @@ COLLECT(_fcollect, 32)
 COLLECT(_fcollect, 64)
 
 #define ALLTOALL(op, bits)                                                                         \
-    void shmem##op##bits(void *dest, const void *source, size_t nelems, int start,                 \
-                         int log_stride, int size, long *psync)                                    \
+    void shmem##op##bits(void *dest, const void *source, size_t nelems, int start, int log_stride, \
+                         int size, long *psync)                                                    \
     {                                                                                              \
         const char *who = "shmem" #op #bits;                                                       \
         shmi_coll_alltoall(who, shmi_team_active_set(who, start, log_stride, size, psync), dest,   \
@@ -65,27 +65,27 @@ COLLECT(_fcollect, 64)
 ALLTOALL(_alltoall, 32)
 ALLTOALL(_alltoall, 64)
 
-#define ALLTOALLS(op, bits)                                                                        \
-    void shmem##op##bits(void *dest, const void *source, ptrdiff_t dst, ptrdiff_t sst,             \
-                         size_t nelems, int start, int log_stride, int size, long *psync)          \
-    {                                                                                              \
-        const char *who = "shmem" #op #bits;                                                       \
-        shmi_coll_alltoall(who, shmi_team_active_set(who, start, log_stride, size, psync), dest,   \
-                           source, dst, sst, nelems, bits / CHAR_BIT);                             \
-    }                                                                                              \
+#define ALLTOALLS(op, bits)                                                                      \
+    void shmem##op##bits(void *dest, const void *source, ptrdiff_t dst, ptrdiff_t sst,           \
+                         size_t nelems, int start, int log_stride, int size, long *psync)        \
+    {                                                                                            \
+        const char *who = "shmem" #op #bits;                                                     \
+        shmi_coll_alltoall(who, shmi_team_active_set(who, start, log_stride, size, psync), dest, \
+                           source, dst, sst, nelems, bits / CHAR_BIT);                           \
+    }                                                                                            \
     PSHMEM(op##bits)
 ALLTOALLS(_alltoalls, 32)
 ALLTOALLS(_alltoalls, 64)
 
-#define REDUCE(op, T, type)                                                                        \
-    void shmem##T##op##_to_all(type *dest, const type *source, int nreduce, int start,             \
-                               int log_stride, int size, type *pwrk, long *psync)                  \
-    {                                                                                              \
-        const char *who = "shmem" #T #op "_to_all";                                                \
-        (void)pwrk;                                                                                \
-        shmi_coll_reduce(who, shmi_team_active_set(who, start, log_stride, size, psync), dest,     \
-                         source, (size_t)nreduce, sizeof(type), shmi_combine##op##T);              \
-    }                                                                                              \
+#define REDUCE(op, T, type)                                                                    \
+    void shmem##T##op##_to_all(type *dest, const type *source, int nreduce, int start,         \
+                               int log_stride, int size, type *pwrk, long *psync)              \
+    {                                                                                          \
+        const char *who = "shmem" #T #op "_to_all";                                            \
+        (void)pwrk;                                                                            \
+        shmi_coll_reduce(who, shmi_team_active_set(who, start, log_stride, size, psync), dest, \
+                         source, (size_t)nreduce, sizeof(type), shmi_combine##op##T);          \
+    }                                                                                          \
     PSHMEM(T##op##_to_all)
 SHMEMI_FOR_OLD_LOGIC(REDUCE, _and)
 SHMEMI_FOR_OLD_LOGIC(REDUCE, _or)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_coll.c -- the collectives of a node, without a job: processes forked over one shared mapping,
- * each with windows and teams made by hand.
+ * test_coll.c -- the collectives of a node, without a job: processes forked over one shared
+ * mapping, each with windows and teams made by hand.
  *
- * The sequence of calls is the same on all PEs, made from a seed; each PE waits a little, at random,
- * here and there.  No PE synchronises with another but by the calls under test.  Every byte of a
+ * The sequence of calls is the same on all PEs, made from a seed; each PE waits a little, at
+ * random, here and there.  No PE synchronises with another but by the calls under test.  Every byte of a
  * result is compared with what this PE computes alone, and the bytes around it are looked at too.
  */
 #include <limits.h>
@@ -30,28 +30,28 @@
 enum {
     PES_MAX = 20,
     TEAMS = 4,
-    LEN_MAX = 300 * 1000,          /* of one contribution: into the domain of large copies */
-    ROOM = 8 * LEN_MAX,            /* of a source or a dest */
-    FENCE = 64,                    /* bytes after a dest that must stay as they are */
+    LEN_MAX = 300 * 1000, /* of one contribution: into the domain of large copies */
+    ROOM = 8 * LEN_MAX,   /* of a source or a dest */
+    FENCE = 64,           /* bytes after a dest that must stay as they are */
     SEGMENT_LEN = SHMI_SLOTS_OFFSET + TEAMS * (int)sizeof(struct shmi_slot) + 2 * ROOM + 4096,
     FENCE_BYTE = 0xa5,
 };
 
 /* What a child knows. */
 static struct {
-    char            *shared;                /* all heap segments, one after the other */
+    char *shared; /* all heap segments, one after the other */
     struct shmi_team teams[TEAMS];
-    int              n_teams;
-    char            *source;
-    char            *dest;
-    char            *expected;
-    const char      *doing;
-    uint32_t         call;                  /* number of the collective, the same on all members */
-    uint64_t         delays;                /* state of the generator of delays: my own */
-    int              failures;
+    int n_teams;
+    char *source;
+    char *dest;
+    char *expected;
+    const char *doing;
+    uint32_t call;   /* number of the collective, the same on all members */
+    uint64_t delays; /* state of the generator of delays: my own */
+    int failures;
 } pe;
 
-/* ---- numbers ----------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------ */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -123,12 +123,12 @@ static void compare(const struct shmi_team *team, void *source, size_t source_le
     random_delay();
 }
 
-/* ---- one call of each -------------------------------------------------------------------------- */
+/* ---- one call of each --------------------------------------------- */
 
 static void try_broadcast(struct shmi_team *team, size_t len, int variant, bool in_place)
 {
-    int   root = variant % team->n_pes;
-    bool  with_root = (variant & 8) != 0;
+    int root = variant % team->n_pes;
+    bool with_root = (variant & 8) != 0;
     void *source = prepare(team, len, len, in_place);
     fill(pe.expected, root, len);
     if (team->my_pe == root && !with_root) {
@@ -152,7 +152,7 @@ static void try_fcollect(struct shmi_team *team, size_t len, int variant, bool i
 /* Lengths that differ between members: none for some, who may then pass any address. */
 static size_t length_of(int member, size_t len, int variant)
 {
-    size_t lens[] = { len, 0, len / 2, len / 3 + 1, 5 };
+    size_t lens[] = {len, 0, len / 2, len / 3 + 1, 5};
     return shmi_min(lens[(size_t)(member + variant) % SHMI_COUNT(lens)], LEN_MAX);
 }
 
@@ -174,18 +174,18 @@ static void try_collect(struct shmi_team *team, size_t len, int variant, bool in
 
 static void try_alltoall(struct shmi_team *team, size_t len, int variant, bool in_place)
 {
-    static const size_t sizes[] = { 1, 4, 8, 16, 2 };
-    size_t              n = (size_t)team->n_pes;
-    size_t              size = sizes[(size_t)variant % SHMI_COUNT(sizes)];
-    size_t              dst = variant & 1 ? 1 + (size_t)variant % 3 : 1;
-    size_t              sst = in_place ? dst : variant & 2 ? 1 + (size_t)variant % 4 : 1;
-    size_t              nelems = shmi_min(len, LEN_MAX / 4) / size / n;
-    size_t              source_len = n * nelems * sst * size;
-    size_t              dest_len = n * nelems * dst * size;
-    char               *source = prepare(team, source_len, dest_len, in_place);
+    static const size_t sizes[] = {1, 4, 8, 16, 2};
+    size_t n = (size_t)team->n_pes;
+    size_t size = sizes[(size_t)variant % SHMI_COUNT(sizes)];
+    size_t dst = variant & 1 ? 1 + (size_t)variant % 3 : 1;
+    size_t sst = in_place ? dst : variant & 2 ? 1 + (size_t)variant % 4 : 1;
+    size_t nelems = shmi_min(len, LEN_MAX / 4) / size / n;
+    size_t source_len = n * nelems * sst * size;
+    size_t dest_len = n * nelems * dst * size;
+    char *source = prepare(team, source_len, dest_len, in_place);
     memcpy(pe.expected, pe.dest, dest_len);
     for (size_t i = 0; i < n * nelems; i++) {
-        int    from = nelems == 0 ? 0 : (int)(i / nelems);
+        int from = nelems == 0 ? 0 : (int)(i / nelems);
         size_t theirs = ((size_t)team->my_pe * nelems + i % nelems) * sst * size;
         for (size_t byte = 0; byte < size; byte++) {
             pe.expected[i * dst * size + byte] = (char)source_byte(from, theirs + byte);
@@ -199,7 +199,7 @@ static void try_alltoall(struct shmi_team *team, size_t len, int variant, bool i
 /* An operation that tells in which order its operands came. */
 static void fold(void *acc_bytes, const void *in_bytes, size_t nelems)
 {
-    uint32_t       *acc = acc_bytes;
+    uint32_t *acc = acc_bytes;
     const uint32_t *in = in_bytes;
     for (size_t i = 0; i < nelems; i++) {
         acc[i] = acc[i] * 31u + in[i];
@@ -243,8 +243,8 @@ static void try_scan(struct shmi_team *team, size_t len, int variant, bool in_pl
 
 static void try_agree(struct shmi_team *team, size_t len, int variant, bool in_place)
 {
-    uint64_t mine[2], result[2], all[2] = { UINT64_MAX, 0 };
-    size_t   word = (variant & 1) != 0;
+    uint64_t mine[2], result[2], all[2] = {UINT64_MAX, 0};
+    size_t word = (variant & 1) != 0;
     (void)len;
     pe.call++;
     for (int i = 0; i < team->n_pes; i++) {
@@ -280,34 +280,34 @@ static const struct {
     const char *name;
     void (*call)(struct shmi_team *team, size_t len, int variant, bool in_place);
 } collectives[] = {
-    { "broadcast", try_broadcast }, { "fcollect", try_fcollect }, { "collect", try_collect },
-    { "alltoall", try_alltoall },   { "reduce", try_reduce },     { "scan", try_scan },
-    { "agree", try_agree },         { "sync", try_sync },
+    {"broadcast", try_broadcast}, {"fcollect", try_fcollect}, {"collect", try_collect},
+    {"alltoall", try_alltoall},   {"reduce", try_reduce},     {"scan", try_scan},
+    {"agree", try_agree},         {"sync", try_sync},
 };
 
-/* ---- the typed routines ------------------------------------------------------------------------ */
+/* ---- the typed routines ------------------------------------------- */
 
 /* Operands whose results are exact in every type that has the operation, and wrap in none. */
-#define EXACT(op, T, type, term, joined)                                                           \
-    static void typed##T##op(struct shmi_team *team)                                               \
-    {                                                                                              \
-        type *source = (type *)pe.source;                                                          \
-        type *dest = (type *)pe.dest;                                                              \
-        for (int k = 0; k < 3; k++) {                                                              \
-            int i = team->my_pe;                                                                   \
-            source[k] = (type)(term);                                                              \
-        }                                                                                          \
-        shmem##T##op##_reduce((shmem_team_t)team, dest, source, 3);                                \
-        for (int k = 0; k < 3; k++) {                                                              \
-            int  i = 0;                                                                            \
-            type all = (type)(term);                                                               \
-            for (i = 1; i < team->n_pes; i++) {                                                    \
-                type in = (type)(term);                                                            \
-                all = (type)(joined);                                                              \
-            }                                                                                      \
-            pe.doing = "shmem" #T #op "_reduce";                                                   \
-            check(dest[k] == all, team, sizeof(type));                                             \
-        }                                                                                          \
+#define EXACT(op, T, type, term, joined)                            \
+    static void typed##T##op(struct shmi_team *team)                \
+    {                                                               \
+        type *source = (type *)pe.source;                           \
+        type *dest = (type *)pe.dest;                               \
+        for (int k = 0; k < 3; k++) {                               \
+            int i = team->my_pe;                                    \
+            source[k] = (type)(term);                               \
+        }                                                           \
+        shmem##T##op##_reduce((shmem_team_t)team, dest, source, 3); \
+        for (int k = 0; k < 3; k++) {                               \
+            int i = 0;                                              \
+            type all = (type)(term);                                \
+            for (i = 1; i < team->n_pes; i++) {                     \
+                type in = (type)(term);                             \
+                all = (type)(joined);                               \
+            }                                                       \
+            pe.doing = "shmem" #T #op "_reduce";                    \
+            check(dest[k] == all, team, sizeof(type));              \
+        }                                                           \
     }
 #define TYPED_AND(op, T, type)  EXACT(op, T, type, 0x7f ^ (1 << (i + k) % 7), all & in)
 #define TYPED_OR(op, T, type)   EXACT(op, T, type, 1 << (i + k) % 7, all | in)
@@ -340,9 +340,9 @@ static void try_types(struct shmi_team *team)
 static void try_arithmetic(struct shmi_team *team)
 {
     shmem_team_t handle = (shmem_team_t)team;
-    int          me = team->my_pe;
-    uint8_t     *bytes = (uint8_t *)pe.source;
-    uint8_t     *byte = (uint8_t *)pe.dest;
+    int me = team->my_pe;
+    uint8_t *bytes = (uint8_t *)pe.source;
+    uint8_t *byte = (uint8_t *)pe.dest;
     bytes[0] = me == 0 ? 100 : 200;
     pe.doing = "shmem_uint8_min_reduce";
     shmem_uint8_min_reduce(handle, byte, bytes, 1);
@@ -361,7 +361,7 @@ static void try_arithmetic(struct shmi_team *team)
 
     unsigned short *shorts = (unsigned short *)pe.source;
     unsigned short *product = (unsigned short *)pe.dest;
-    unsigned        expected = 65535;
+    unsigned expected = 65535;
     shorts[0] = 65535;
     for (int i = 1; i < team->n_pes; i++) {
         expected = expected * 65535u & 0xffff;
@@ -371,13 +371,18 @@ static void try_arithmetic(struct shmi_team *team)
     check(product[0] == expected, team, 2);
 }
 
-/* ---- processes --------------------------------------------------------------------------------- */
+/* ---- processes ---------------------------------------------------- */
 
 static void add_team(int me, const int *root, int start, int stride, int n_pes)
 {
     struct shmi_team *team = &pe.teams[pe.n_teams];
-    *team = (struct shmi_team){ .root = root, .start = start, .stride = stride, .n_pes = n_pes,
-                                .my_pe = -1, .id = (uint32_t)pe.n_teams, .on_node = true };
+    *team = (struct shmi_team){.root = root,
+                               .start = start,
+                               .stride = stride,
+                               .n_pes = n_pes,
+                               .my_pe = -1,
+                               .id = (uint32_t)pe.n_teams,
+                               .on_node = true};
     for (int i = 0; i < n_pes; i++) {
         if (shmi_team_pe(team, i) == me) {
             team->my_pe = i;
@@ -404,16 +409,16 @@ static void make_teams(int me, int n_pes)
 static void make_segments(int me, int n_pes, bool mapped)
 {
     static struct shmi_window heap[PES_MAX], data[PES_MAX];
-    char                     *base = pe.shared + (size_t)me * SEGMENT_LEN;
-    char                     *own = malloc(2 * ROOM + 4096);
+    char *base = pe.shared + (size_t)me * SEGMENT_LEN;
+    char *own = malloc(2 * ROOM + 4096);
     for (int i = 0; i < n_pes; i++) {
         heap[i].map = pe.shared + (size_t)i * SEGMENT_LEN;
         data[i].map = i == me ? own : NULL;
     }
     shmi_segments[SHMI_SEGMENT_HEAP] =
-        (struct shmi_segment){ .base = base, .len = SEGMENT_LEN, .window = heap, .name = "heap" };
+        (struct shmi_segment){.base = base, .len = SEGMENT_LEN, .window = heap, .name = "heap"};
     shmi_segments[SHMI_SEGMENT_DATA] = (struct shmi_segment){
-        .base = own, .len = 2 * ROOM + 4096, .window = data, .name = "static data" };
+        .base = own, .len = 2 * ROOM + 4096, .window = data, .name = "static data"};
     pe.source = mapped ? base + SEGMENT_LEN - 2 * ROOM - 4096 : own;
     pe.source = (char *)shmi_round_up((uintptr_t)pe.source, SHMI_LINE);
     pe.dest = pe.source + ROOM;
@@ -430,9 +435,9 @@ static void be_patient(void)
 
 static size_t random_len(uint64_t *seed)
 {
-    static const size_t edges[] = { 0,    1,    7,    8,    64,   487,  488,  489,  511,   512,  513,
-                                    1024, 1025, 1536, 1540, 4096, 5000, 8192, 9000, 20000, 65536 };
-    uint64_t            dice = next_random(seed);
+    static const size_t edges[] = {0,    1,    7,    8,    64,   487,  488,  489,  511,   512,  513,
+                                   1024, 1025, 1536, 1540, 4096, 5000, 8192, 9000, 20000, 65536};
+    uint64_t dice = next_random(seed);
     if (dice % 128 == 0) {
         return LEN_MAX;
     }
@@ -445,10 +450,10 @@ static int run_pe(int rounds)
 {
     uint64_t seed = (uint64_t)rounds * 7919;
     for (int round = 0; round < rounds; round++) {
-        uint64_t          dice = next_random(&seed);
+        uint64_t dice = next_random(&seed);
         struct shmi_team *team = &pe.teams[dice % TEAMS];
-        size_t            which = (dice >> 8) % SHMI_COUNT(collectives);
-        size_t            len = random_len(&seed);
+        size_t which = (dice >> 8) % SHMI_COUNT(collectives);
+        size_t len = random_len(&seed);
         while (len * (size_t)team->n_pes > ROOM - FENCE) {
             len /= 2;
         }
@@ -468,13 +473,13 @@ static int run_pe(int rounds)
     return pe.failures == 0 ? 0 : 1;
 }
 
-/* ---- the parent -------------------------------------------------------------------------------- */
+/* ---- the parent --------------------------------------------------- */
 
 static bool run_job(int n_pes, bool mapped, int rounds)
 {
     size_t len = (size_t)n_pes * SEGMENT_LEN;
-    pid_t  child[PES_MAX];
-    bool   good = true;
+    pid_t child[PES_MAX];
+    bool good = true;
     pe.shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (pe.shared == MAP_FAILED) {
         return false;
@@ -505,9 +510,9 @@ static bool run_job(int n_pes, bool mapped, int rounds)
 
 int main(void)
 {
-    static const int         sizes[] = { 1, 2, 3, 5, 8 };
-    static const char *const barriers[] = { "auto", "flat", "dissemination" };
-    static const char *const reduces[] = { "auto", "small", "sliced" };
+    static const int sizes[] = {1, 2, 3, 5, 8};
+    static const char *const barriers[] = {"auto", "flat", "dissemination"};
+    static const char *const reduces[] = {"auto", "small", "sliced"};
     if (shmi_config_read() != 0) {
         return 1;
     }
