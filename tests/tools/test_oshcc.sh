@@ -53,7 +53,7 @@ hides "does not link nothing" lnpushmem "$cc" -show -v
 hides "a value is no input" lnpushmem "$cc" -show -o a -I b
 shows "an object is" lnpushmem "$cc" -show a.o
 shows "arguments are kept whole" "'a b.c' '-DX=\"y z\"'" "$cc" --showme 'a b.c' '-DX="y z"'
-shows "the static library" "$build/.libs/libnpushmem.a .*-lpmix" "$cc" -show -static-lib a.o
+shows "the static library" "-L$build/.libs -l:libnpushmem.a .*-lpmix" "$cc" -show -static-lib a.o
 shows "-showme:compile" "^-I$source/include$" "$cc" -showme:compile
 shows "--showme:link" "^-L$build/.libs -Wl,-rpath,$build/.libs -lnpushmem$" "$cc" --showme:link
 shows "OSHCC_CC" "^my cc -I" env OSHCC_CC="my cc" "$cc" -show a.c
@@ -82,5 +82,8 @@ result $? "compiles C++"
 if [ -f "$build/.libs/libnpushmem.so" ]; then
     "$cc" "$tmp/a.o" -o "$tmp/a" >"$tmp/out" 2>&1 && timeout 30 "$tmp/a" >"$tmp/out" 2>&1
     result $? "links a program that runs"
+    "$cc" -static-lib -x c "$tmp/a.c" -o "$tmp/s" >"$tmp/out" 2>&1 &&
+        timeout 30 "$tmp/s" >"$tmp/out" 2>&1 && ! ldd "$tmp/s" | grep -q npushmem
+    result $? "links a program with the library inside"
 fi
 echo "1..$n_tests"
