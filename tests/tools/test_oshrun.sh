@@ -146,6 +146,34 @@ bad_command_lines()
     result $? "--version"
 }
 
+# What auto makes of the programs in PATH.
+choices()
+{
+    launcher=auto
+    before=$PATH
+    mkdir "$tmp/bin"
+    for program in id date timeout; do
+        ln -s "$(command -v $program)" "$tmp/bin"
+    done
+    ln -s "$oshrun" "$tmp/bin/mpirun"
+    printf '#!/bin/sh\nexit 77 # hydra\n' >"$tmp/bin/mpirun.openmpi"
+    chmod +x "$tmp/bin/mpirun.openmpi"
+    PATH=$tmp/bin
+    run -n 2 id
+    PATH=$before
+    expect 0 "without another launcher, oshrun serves itself"
+    PATH=$tmp/bin
+    run --hosts no.such.host true
+    PATH=$before
+    says 'needs Open MPI' "which is not enough for other hosts"
+    printf '#!/bin/sh\necho "$@" # orterun\n' >"$tmp/bin/mpirun.openmpi"
+    PATH=$tmp/bin:$before
+    run -n 2 --tag --pass --quiet -x A=1 true b c
+    PATH=$before
+    grep -q -e '--oversubscribe .*--tag-output --quiet -n 2 .*-x A=1 true b c$' "$tmp/out"
+    result $? "an mpirun that is there, and how it is called"
+}
+
 # Start oshrun in the background with these arguments and wait until the PEs have spoken.
 begin()     # number of lines to wait for, arguments
 {
@@ -294,6 +322,7 @@ for launcher in own mpirun; do
     fi
     every_launcher
 done
+choices
 launcher=own
 own_deaths
 own_signals
