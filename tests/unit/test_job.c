@@ -2,8 +2,8 @@
 /*
  * test_job.c -- a job of one PE, and jobs under a launcher.
  *
- * Without arguments this is the test; it starts itself under mpirun, if that is there, with the name
- * of a role as argument: what each PE of that job does.
+ * Without arguments this is the test.  It starts itself under mpirun and oshrun, where they are,
+ * with the name of a role as argument: what each PE of that job does.
  */
 #include "core/base/config.h"
 #include "core/base/job.h"
@@ -100,7 +100,7 @@ static int role_abort_with(int status)
         printf("flushed before the end\n");
         shmi_job_abort(status);
     }
-    shmi_job_fence();
+    pause();
     return 30;
 }
 
@@ -148,6 +148,20 @@ static void exit_on_loss(int pe, const char *how)
     shmi_job_abort(50);
 }
 
+/* PE 1 dies; the others wait for the news. */
+static int role_loss(void)
+{
+    shmi_job_set_on_loss(exit_on_loss);
+    int result = open_and_exchange(1);
+    if (result != 0)
+        return result;
+    shmi_job_fence();
+    if (shmi_job.my_pe == 1)
+        raise(SIGKILL);
+    sleep(20);
+    return 51;
+}
+
 /* Wait for the launcher's death. */
 static int role_orphan(void)
 {
@@ -166,9 +180,9 @@ static const struct {
     const char *name;
     int (*play)(void);
 } roles[] = {
-    {"exchange", role_exchange}, {"group", role_group}, {"abort0", role_abort0},
-    {"abort7", role_abort7},     {"fatal", role_fatal}, {"late", role_late},
-    {"orphan", role_orphan},
+    {"exchange", role_exchange}, {"group", role_group},   {"abort0", role_abort0},
+    {"abort7", role_abort7},     {"fatal", role_fatal},   {"late", role_late},
+    {"loss", role_loss},         {"orphan", role_orphan},
 };
 
 static int play(const char *name)
@@ -258,18 +272,17 @@ static void test_foreign(void)
 }
 
 static char output[CAPTURE_LEN];
+static char launch[1024]; /* the launcher and its options */
 
-/* Run a role in a job of three; mpirun's exit status, its output in output. */
+/* Run a role in a job of three; the launcher's exit status, its output in output. */
 static int run_job(const char *role)
 {
-    char self[512] = "", command[1024];
+    char self[512] = "", command[2048];
 
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
         abort();
-    snprintf(command, sizeof(command),
-             "exec timeout -k 5 90 mpirun -n %d --oversubscribe --allow-run-as-root '%s' %s 2>&1 "
-             "</dev/null",
-             PES, self, role);
+    snprintf(command, sizeof(command), "exec timeout -k 5 90 %s -n %d '%s' %s 2>&1 </dev/null",
+             launch, PES, self, role);
     FILE *pipe = popen(command, "r");
     if (pipe == NULL)
         abort();
@@ -296,36 +309,31 @@ static void expect(const char *role, int status, const char *what)
         printf("# %s\n", output);
 }
 
-/* The launcher is killed by its own PE: the PEs must notice and end. */
-static void test_orphans(void)
+/* Run a role whose PEs write what they lose, which must have been written so many times. */
+static void test_losses(const char *role, const char *wanted, int times, const char *what)
 {
     char name[] = "/tmp/npushmem-job.XXXXXX";
     int fd = mkstemp(name);
-    int tries = 0, lines = 0;
+    int lines = 0;
     char text[1024];
 
     setenv("TEST_JOB_FILE", name, 1);
-    run_job("orphan");
-    for (; tries < 100 && lines < PES; tries++) {
+    run_job(role);
+    for (int tries = 0; tries < 100 && lines < times; tries++) {
         ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 
         text[len > 0 ? len : 0] = '\0';
-        lines = count(text, "lost -1: the launcher is gone\n");
+        lines = count(text, wanted);
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
-    is(lines, PES, "every PE learns that the launcher was killed");
+    if (!is(lines, times, what))
+        printf("# %s%s\n", text, output);
     close(fd);
     unlink(name);
 }
 
 static void test_launched(void)
 {
-    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    if (system("mpirun --version >/dev/null 2>&1") != 0) {
-        skip("there is no mpirun");
-        return;
-    }
     expect("exchange", 0, "blobs of any length, fences, and joining the job three times");
     expect("group", 0, "groups are made or refused, without harm");
     expect("abort7", 7, "the status of an abort is the job's");
@@ -335,7 +343,41 @@ static void test_launched(void)
     is(count(output, "npushmem: PE 1: fatal: no way on\n"), 1, "after saying why");
     expect("late", 1, "a PE that does not come ends the start");
     is(count(output, "(SHMEM_START_TIMEOUT): 2\n"), 1, "and is named, once");
-    test_orphans();
+}
+
+static void test_mpirun(void)
+{
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    if (system("mpirun --version >/dev/null 2>&1") != 0) {
+        skip("there is no mpirun");
+        return;
+    }
+    strcpy(launch, "mpirun --oversubscribe");
+    test_launched();
+    test_losses("orphan", "lost -1: the launcher is gone\n", PES,
+                "every PE learns that the launcher was killed");
+}
+
+/* Our own launcher, where it has been built. */
+static void test_oshrun(void)
+{
+    char self[512] = "";
+
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
+        abort();
+    char *tests = strstr(self, "/tests/unit/");
+    if (tests != NULL)
+        *tests = '\0';
+    snprintf(launch, sizeof(launch), "%s/tools/oshrun", self);
+    if (access(launch, X_OK) != 0) {
+        skip("oshrun has not been built");
+        return;
+    }
+    setenv("SHMEM_LAUNCHER", "own", 1);
+    test_launched();
+    test_losses("loss", "lost 1: it was ended by a signal\n", PES - 1,
+                "every PE learns that another was killed");
 }
 
 int main(int argc, char **argv)
@@ -347,6 +389,7 @@ int main(int argc, char **argv)
     shmi_config_read();
     test_solo();
     test_foreign();
-    test_launched();
+    test_mpirun();
+    test_oshrun();
     return done();
 }

@@ -33,7 +33,8 @@ struct option {
 #define ROW_BOOL(name_, default_, help_) \
     { .name = AT(name_), .kind = BOOL, .fallback = #default_, .help = help_ },
 #define ROW_LONG(name_, default_, min_, max_, help_) \
-    { .name = AT(name_), .kind = LONG, .fallback = #default_, .min = min_, .max = max_, .help = help_ },
+    { .name = AT(name_), .kind = LONG, .fallback = #default_, .min = min_, .max = max_, \
+      .help = help_ },
 #define ROW_SIZE(name_, default_, help_) \
     { .name = AT(name_), .kind = SIZE, .fallback = default_, .help = help_ },
 #define ROW_TEXT(name_, default_, help_) \
@@ -310,7 +311,7 @@ const char *shmi_config_text(const char *name, char *buffer, size_t len)
     return option == NULL ? NULL : value_of(option, buffer, len);
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours that lead from one word to another. */
+/* Insertions, deletions, replacements and swaps of neighbours that lead from word to word. */
 static int edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     int row[3][NAME_LEN + 1]; /* the last three rows of the table of prefixes' distances */

@@ -4,7 +4,7 @@
  *
  * To add one: add a row.  It is then parsed, checked, printed by SHMEM_INFO and shmem_info, listed
  * in the README (a test compares) and known to the search for misspelt names.  The variable of the
- * row `teams_max` is SHMEM_TEAMS_MAX; the older SMA_TEAMS_MAX is honoured where the first is absent.
+ * row `teams_max` is SHMEM_TEAMS_MAX; the older SMA_TEAMS_MAX holds where the first is absent.
  * All rows exist in every build, so that what SHMEM_INFO prints is the same everywhere.
  */
 #ifndef SHMI_BASE_CONFIG_H
@@ -74,7 +74,8 @@ struct shmi_config {
 extern struct shmi_config shmi_config;
 
 /* Read the environment.  0, or -EINVAL after logging which variable has a bad value, the value, and
- * the syntax it wants.  May be called again: later initialisations see the environment of their time. */
+ * the syntax it wants.  May be called again: later initialisations see the environment of their
+ * time, and texts read before are gone. */
 int shmi_config_read(void);
 
 /* Was the variable of this row (lower case, without SHMEM_) set by the user? */
@@ -87,8 +88,8 @@ const char *shmi_config_text(const char *name, char *buffer, size_t len);
  * nearest name.  SHMEMX_ is not ours to judge. */
 void shmi_config_report_unknown(void);
 
-/* Print all rows: name, value, whether set or default, meaning.  document: as the README lists them,
- * which is the same whatever is set. */
+/* Print all rows: name, value, whether set or default, meaning.  document: as the README lists
+ * them, which is the same whatever is set. */
 void shmi_config_print(FILE *out);
 void shmi_config_document(FILE *out);
 

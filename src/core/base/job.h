@@ -21,7 +21,7 @@ struct shmi_blob {
 struct shmi_job {
     int         my_pe;
     int         n_pes;
-    const char *launcher; /* a phrase for people: "Open MPI (PMIx 4.2.2)", "none: a job of one PE" */
+    const char *launcher; /* for people: "Open MPI (PMIx 4.2.2)", "none: a job of one PE" */
     const char *id;       /* the launcher's name of this job; differs between jobs */
 };
 extern struct shmi_job shmi_job;
@@ -32,25 +32,27 @@ int shmi_job_open(void);
 
 /* All PEs together: my blob out, then everybody's blob in.  all[] has n_pes entries, whose bytes
  * belong to the caller (free each).  A collecting fence, bounded by SHMEM_START_TIMEOUT: on expiry
- * it logs which PEs have not come. */
+ * it logs which PEs have not come, and ends the job. */
 int shmi_job_exchange(const struct shmi_blob *mine, struct shmi_blob *all);
 
 /* All PEs arrive before any leaves; carries nothing.  For start and end, not for the data path. */
 int shmi_job_fence(void);
 
 /* Tell the launcher of a team (SHMEM_TEAM_GROUPS).  Collective over the PEs named.  0, -ENOTSUP
- * where the server has no groups, or another -errno; never fatal: a launcher's view is a service. */
+ * where the server has no groups, or another -errno; never fatal: a launcher's view is a luxury. */
 int shmi_job_group_create(const char *name, const int *pes, int n_pes);
 int shmi_job_group_destroy(const char *name);
 
 /* What to do when the launcher says that a PE died (pe >= 0) or that the launcher itself is gone
- * (pe == -1).  Called on a thread of the job's own; how is a phrase for people.  Set before open. */
+ * (pe == -1).  Called on a thread of the job's own, or on several at a time; how is a phrase for
+ * people: "it was ended by a signal".  Set before open. */
 void shmi_job_set_on_loss(void (*on_loss)(int pe, const char *how));
 
 /* End the whole job with this status, from any thread; C streams are flushed first. */
 void shmi_job_abort(int status) __attribute__((noreturn));
 
-/* Leave the job in peace.  A later shmi_job_open may join it again. */
+/* Leave the job in peace.  A later shmi_job_open may join it again.  A process that exits without
+ * this is one that failed, to its launcher. */
 void shmi_job_close(void);
 
 #endif

@@ -2,10 +2,13 @@
 /*
  * job_pmix.c -- a job that a PMIx launcher started.
  *
- * Servers differ, so this uses only what all of them do well: one key per open, put once, one
- * collecting fence, then gets.  Whatever can take longer than it should is asked without blocking
+ * Servers differ, so this uses only what all of them do well: one key per exchange, put once,
+ * a collecting fence, then gets.  Whatever can take longer than it should is asked without blocking
  * and waited for here, with a limit.  Callbacks run on PMIx's own thread, which must not call PMIx:
  * news of a loss goes to a thread of its own.
+ *
+ * PMIx is joined by the first open and left when the process exits, not by close: a library that is
+ * joined a second time has lost part of what it knew, and an MPI that is then started fails.
  */
 #include "core/base/job_pmix.h"
 
@@ -30,7 +33,7 @@
 
 enum {
     ROLL_CALL_SECONDS = 3, /* for the answers about who has come */
-    HOST_LEN = 256,
+    FENCE_TRIES = 12,
 };
 
 /* Every blob begins with this, its zero included: PEs of different builds must not talk. */
@@ -39,8 +42,9 @@ static const char format_mark[] = PACKAGE_VERSION;
 static struct {
     pmix_proc_t me;
     int n_pes;
-    pid_t joined;   /* the process that has called PMIx_Init */
-    bool is_open;   /* written by open and close, read by the event handler */
+    pid_t pid;    /* of the process that joined PMIx; 0 before */
+    bool is_open; /* written by open and close, read by the event handler */
+    bool is_exiting;
     unsigned exchanges; /* over all opens */
     char launcher[128];
 } pmix;
@@ -62,56 +66,68 @@ static void *report_loss(void *arg)
     return NULL;
 }
 
-/* What an event says of a process; NULL for events that are no loss. */
-static const char *loss_of(pmix_status_t event)
+/* The deaths that a launcher may tell of. */
+static const struct {
+    pmix_status_t event;
+    const char *how;
+} deaths[] = {
+    {PMIX_ERR_PROC_ABORTED_BY_SIG, "it was ended by a signal"},
+    {PMIX_ERR_PROC_KILLED_BY_CMD, "the launcher ended it"},
+    {PMIX_ERR_PROC_TERM_WO_SYNC, "it exited without finalizing"},
+    {PMIX_ERR_EXIT_NONZERO_TERM, "it exited with a non-zero status"},
+    {PMIX_ERR_PROC_FAILED_TO_START, "it could not be started"},
+    {PMIX_ERR_PROC_ABORTED, "it aborted"},
+    {PMIX_ERR_PROC_REQUESTED_ABORT, "it aborted"},
+};
+
+static void start_report(int pe, const char *how)
 {
-    switch (event) {
-    case PMIX_ERR_LOST_CONNECTION:
-        return "the launcher is gone";
-    case PMIX_ERR_PROC_ABORTED_BY_SIG:
-        return "it was ended by a signal";
-    case PMIX_ERR_PROC_KILLED_BY_CMD:
-        return "the launcher ended it";
-    case PMIX_ERR_PROC_TERM_WO_SYNC:
-        return "it exited without finalizing";
-    case PMIX_ERR_EXIT_NONZERO_TERM:
-        return "it exited with a non-zero status";
-    case PMIX_ERR_PROC_FAILED_TO_START:
-        return "it could not be started";
-    case PMIX_ERR_PROC_ABORTED:
-    case PMIX_ERR_PROC_REQUESTED_ABORT:
-        return "it aborted";
-    default:
-        return NULL;
-    }
+    struct loss *loss = malloc(sizeof(*loss));
+    pthread_t thread;
+
+    if (loss == NULL)
+        return;
+    *loss = (struct loss){.pe = pe, .how = how};
+    if (pthread_create(&thread, NULL, report_loss, loss) == 0)
+        pthread_detach(thread);
+    else
+        free(loss);
 }
 
-static void on_event(size_t handler, pmix_status_t event, const pmix_proc_t *source,
+/* A process of another job, which a tool or an MPI has spawned, is no loss of ours. */
+static void report_death(pmix_status_t event, const pmix_proc_t *dead)
+{
+    if (dead == NULL || strcmp(dead->nspace, pmix.me.nspace) != 0 ||
+        dead->rank >= (pmix_rank_t)pmix.n_pes)
+        return;
+    for (size_t i = 0; i < SHMI_COUNT(deaths); i++)
+        if (deaths[i].event == event)
+            start_report((int)dead->rank, deaths[i].how);
+}
+
+static void on_death(size_t handler, pmix_status_t event, const pmix_proc_t *source,
                      pmix_info_t info[], size_t n_info, pmix_info_t *results, size_t n_results,
                      pmix_event_notification_cbfunc_fn_t done, void *done_arg)
 {
-    const char *how = loss_of(event);
-    const pmix_proc_t *lost = source;
-    struct loss *loss = how == NULL ? NULL : malloc(sizeof(*loss));
-    pthread_t thread;
+    const pmix_proc_t *dead = source;
 
     (void)handler, (void)results, (void)n_results;
+    shmi_debug("the launcher says: %s", PMIx_Error_string(event));
     for (size_t i = 0; i < n_info; i++)
         if (PMIX_CHECK_KEY(&info[i], PMIX_EVENT_AFFECTED_PROC) && info[i].value.type == PMIX_PROC)
-            lost = info[i].value.data.proc;
-    if (loss != NULL) {
-        bool is_pe = event != PMIX_ERR_LOST_CONNECTION && lost != NULL &&
-                     strcmp(lost->nspace, pmix.me.nspace) == 0 &&
-                     lost->rank < (pmix_rank_t)pmix.n_pes;
+            dead = info[i].value.data.proc;
+    report_death(event, dead);
+    if (done != NULL)
+        done(PMIX_EVENT_NO_ACTION_TAKEN, NULL, 0, NULL, NULL, done_arg);
+}
 
-        *loss = (struct loss){.pe = is_pe ? (int)lost->rank : -1, .how = how};
-        /* A process of another job that a tool or an MPI spawned is no loss of ours. */
-        if ((is_pe || event == PMIX_ERR_LOST_CONNECTION) &&
-            pthread_create(&thread, NULL, report_loss, loss) == 0)
-            pthread_detach(thread);
-        else
-            free(loss);
-    }
+static void on_any_event(size_t handler, pmix_status_t event, const pmix_proc_t *source,
+                         pmix_info_t info[], size_t n_info, pmix_info_t *results, size_t n_results,
+                         pmix_event_notification_cbfunc_fn_t done, void *done_arg)
+{
+    (void)handler, (void)source, (void)info, (void)n_info, (void)results, (void)n_results;
+    if (event == PMIX_ERR_LOST_CONNECTION)
+        start_report(-1, "the launcher is gone");
     if (done != NULL)
         done(PMIX_EVENT_NO_ACTION_TAKEN, NULL, 0, NULL, NULL, done_arg);
 }
@@ -208,6 +224,12 @@ static int ask_job_size(int *size)
     return result;
 }
 
+/* The runtime of Open MPI before version 5. */
+static bool is_orte(void)
+{
+    return getenv("OMPI_MCA_orte_hnp_uri") != NULL;
+}
+
 /* The launcher and its version, for people. */
 static void name_launcher(void)
 {
@@ -218,39 +240,44 @@ static void name_launcher(void)
         {"prte", "PRRTE"},
         {"npushmem", "oshrun"},
     };
-    const char *name = getenv("OMPI_MCA_orte_hnp_uri") != NULL ? "Open MPI" : "a PMIx launcher";
-    const char *version = strchr(PMIx_Get_version(), ' '); /* "OpenPMIx 4.2.2, repo ..." */
+    const char *name = is_orte() ? "Open MPI" : "a PMIx launcher";
+    const char *version = strchr(PMIx_Get_version(), ' '); /* "OpenPMIx 4.2.2 (...), repo ..." */
 
     for (size_t i = 0; i < SHMI_COUNT(known); i++)
         if (strncmp(pmix.me.nspace, known[i].prefix, strlen(known[i].prefix)) == 0)
             name = known[i].name;
-    if (version == NULL)
-        version = "";
-    snprintf(pmix.launcher, sizeof(pmix.launcher), "%s (PMIx%.*s)", name,
-             (int)strcspn(version, ","), version);
+    version = version == NULL ? "" : version + 1;
+    snprintf(pmix.launcher, sizeof(pmix.launcher), "%s (PMIx %.*s)", name,
+             (int)strcspn(version, " ,"), version);
 }
 
+/* Deaths reach only those who name them, the loss of the server only those who name nothing. */
 static void watch_events(void)
 {
-    int reference = PMIx_Register_event_handler(NULL, 0, NULL, 0, on_event, NULL, NULL);
+    pmix_status_t codes[SHMI_COUNT(deaths)];
 
-    if (reference < 0)
-        shmi_warn("the launcher will not tell of lost PEs: %s", PMIx_Error_string(reference));
+    for (size_t i = 0; i < SHMI_COUNT(deaths); i++)
+        codes[i] = deaths[i].event;
+    int refused =
+        PMIx_Register_event_handler(codes, SHMI_COUNT(deaths), NULL, 0, on_death, NULL, NULL);
+    if (refused >= 0)
+        refused = PMIx_Register_event_handler(NULL, 0, NULL, 0, on_any_event, NULL, NULL);
+    if (refused < 0)
+        shmi_warn("the launcher will not tell of lost PEs: %s", PMIx_Error_string(refused));
 }
 
-/* The process ends.  A child that was forked from it has not joined anything. */
-static void leave(void)
+/* A PE that exits between open and close has failed, and its launcher must see that. */
+static void leave_at_exit(void)
 {
-    if (pmix.joined == getpid())
+    if (pmix.pid != getpid())
+        return;
+    pmix.is_exiting = true;
+    if (!pmix.is_open)
         PMIx_Finalize(NULL, 0);
 }
 
-/* Join the launcher's server once and for all: a PE that left while others already join again would
- * spoil their fence, so that PMIx_Finalize waits until the process ends. */
 static int join(void)
 {
-    if (pmix.joined == getpid())
-        return 0;
     int result = check_server();
     if (result != 0)
         return result;
@@ -271,16 +298,21 @@ static int join(void)
     }
     name_launcher();
     watch_events();
-    pmix.joined = getpid();
-    atexit(leave);
+    pmix.pid = getpid();
+    atexit(leave_at_exit);
     return 0;
 }
 
 static int pmix_open(struct shmi_job *job)
 {
-    int result = join();
-    if (result != 0)
-        return result;
+    if (pmix.pid == 0) {
+        int result = join();
+        if (result != 0)
+            return result;
+    } else if (pmix.pid != getpid()) {
+        shmi_error("the forked child of a PE is no PE, and cannot become one");
+        return -EPERM;
+    }
     shmi_store_release(&pmix.is_open, true); /* pairs with report_loss */
     *job = (struct shmi_job){
         .my_pe = (int)pmix.me.rank,
@@ -294,11 +326,13 @@ static int pmix_open(struct shmi_job *job)
 static void pmix_close(void)
 {
     shmi_store_release(&pmix.is_open, false); /* pairs with report_loss */
+    if (pmix.is_exiting)
+        PMIx_Finalize(NULL, 0);
 }
 
 /* ---- fence and exchange */
 
-static pmix_status_t fence(bool collects, long seconds)
+static pmix_status_t fence_once(bool collects, long seconds)
 {
     struct shmi_answer *answer = shmi_answer_new();
     pmix_info_t info;
@@ -308,6 +342,21 @@ static pmix_status_t fence(bool collects, long seconds)
     PMIX_INFO_LOAD(&info, PMIX_COLLECT_DATA, &collects, PMIX_BOOL);
     pmix_status_t asked = PMIx_Fence_nb(NULL, 0, &info, 1, shmi_answer_arrives, answer);
     return shmi_answer_wait(answer, asked, seconds);
+}
+
+/* When another library of this process, an MPI, has just left PMIx, a server may see that late and
+ * take it for the loss of a PE: then it lets those go who have come so far, all of them with a
+ * partial success.  They come again, and meet the others. */
+static pmix_status_t fence(bool collects, long seconds)
+{
+    pmix_status_t status = PMIX_ERR_PARTIAL_SUCCESS;
+
+    for (int i = 0; i < FENCE_TRIES && status == PMIX_ERR_PARTIAL_SUCCESS; i++) {
+        if (i > 0)
+            usleep(1000u << i); /* in all, longer than a launcher takes to end a job that failed */
+        status = fence_once(collects, seconds);
+    }
+    return status;
 }
 
 static int pmix_fence(void)
@@ -339,13 +388,13 @@ static const int *call_roll(void)
 {
     static pmix_info_t info;
     char key[PMIX_MAX_KEYLEN];
-    int limit = ROLL_CALL_SECONDS - 1;
+    bool yes = true;
     int *roll = calloc((size_t)pmix.n_pes, sizeof(*roll));
 
     if (roll == NULL)
         return NULL;
     name_key(key);
-    PMIX_INFO_LOAD(&info, PMIX_TIMEOUT, &limit, PMIX_INT);
+    PMIX_INFO_LOAD(&info, PMIX_IMMEDIATE, &yes, PMIX_BOOL);
     for (int pe = 0; pe < pmix.n_pes; pe++) {
         pmix_proc_t whom;
 
@@ -469,6 +518,7 @@ static int receive(int pe, const char *key, struct shmi_blob *blob)
 static int pmix_exchange(const struct shmi_blob *mine, struct shmi_blob *all)
 {
     char key[PMIX_MAX_KEYLEN];
+
     pmix.exchanges++; /* a key is put once: a second value may never be seen */
     int result = publish(mine);
     if (result != 0)
@@ -493,8 +543,12 @@ static int pmix_exchange(const struct shmi_blob *mine, struct shmi_blob *all)
     return 0;
 }
 
+/* Open MPI's server dies or hangs when it is asked to abort while PEs are in a fence.  The exit of a
+ * PE with a status that is not zero ends the job, too, and that it does well. */
 static void pmix_abort(int status)
 {
+    if (is_orte() && (status & 0xff) != 0)
+        return;
     PMIx_Abort(status, "npushmem ends the job", NULL, 0);
 }
 

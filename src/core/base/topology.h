@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CPUs this process may really use: the affinity mask, cut by the cgroup's CPU quota.  At least 1. */
+/* CPUs this process may really use, at least 1: the affinity mask, cut by the cgroup's quota. */
 int shmi_topology_cpus(void);
 
 /* Bytes of memory this process may hope for, and the name of what sets the limit: "MemTotal +

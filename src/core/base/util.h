@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* What two cores can own apart from each other.  Pairs of lines are fetched together on x86, but
- * padding to 128 would double every flag's footprint for a gain that did not show in measurements. */
+ * padding to 128 would double every flag's footprint for a gain that measurements do not show. */
 #define SHMI_LINE 64
 
 #define SHMI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
