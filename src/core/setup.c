@@ -37,6 +37,8 @@ static struct {
     pthread_mutex_t lock;       /* of init and finalize */
     int             nested;     /* inits without a finalize */
     bool            exit_hooked;
+    bool            exit_is_end; /* start_pes was called: exit is as good as shmem_finalize */
+    bool            threaded;    /* more than one thread may call the library */
 } setup = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void shmi_not_running(const char *who)
@@ -196,6 +198,9 @@ static void on_exit_hook(int status, void *unused)
         shmi_error("this PE exits with status %d without shmem_finalize: ending the job", status);
         shmi_job_abort(status);
     }
+    if (!setup.exit_is_end && !setup.threaded) {
+        publish_status(SHMI_EXITING);
+    }
     close_all();
 }
 
@@ -209,6 +214,7 @@ PSHMEM(_init)
 int shmem_init_thread(int requested, int *provided)
 {
     init();
+    setup.threaded = setup.threaded || requested > SHMEM_THREAD_FUNNELED;
     if (provided != NULL) {
         *provided = SHMEM_THREAD_MULTIPLE;
     }
@@ -253,6 +259,7 @@ PSHMEM(_global_exit)
 void start_pes(int npes)
 {
     (void)npes;
+    setup.exit_is_end = true;
     if (shmi_stage != SHMI_RUNNING) {
         init();
     }

@@ -12,7 +12,8 @@
 
 #include "core/segment.h"
 
-enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_LEFT };
+/* SHMI_EXITING: in exit, though it has not called shmem_finalize as it should. */
+enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_LEFT };
 
 struct shmi_status {
     uint32_t presence; /* enum shmi_presence */
