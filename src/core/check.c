@@ -9,14 +9,14 @@
 #include "core/heap.h"
 #include "core/memory.h"
 
-void shmi_check_not_symmetric(const char *who, const void *addr)
+void shmi_check_not_symmetric(const char *who, const char *argument, const void *addr)
 {
-    shmi_fatal("%s: %p is not a symmetric address: neither in the heap (shmem_malloc) at %p..%p nor "
-               "a global or static variable of the executable at %p..%p", who, addr,
-               (void *)shmi_segment_heap(), (void *)(shmi_segment_heap() + shmi_segment_heap_len()),
-               (void *)shmi_segments[SHMI_SEGMENT_DATA].base,
-               (void *)(shmi_segments[SHMI_SEGMENT_DATA].base +
-                        shmi_segments[SHMI_SEGMENT_DATA].len));
+    const struct shmi_segment *data = &shmi_segments[SHMI_SEGMENT_DATA];
+    shmi_fatal("%s: %s %p is not a symmetric address: neither in the heap (shmem_malloc) at %p..%p "
+               "nor a global or static variable of the executable at %p..%p",
+               who, argument, addr, (void *)shmi_segment_heap(),
+               (void *)(shmi_segment_heap() + shmi_segment_heap_len()), (void *)data->base,
+               (void *)(data->base + data->len));
 }
 
 void shmi_check_pe(const char *who, const struct shmi_ctx *ctx, int pe)
@@ -47,7 +47,7 @@ void shmi_check_symmetric(const char *who, const char *argument, const void *add
     }
     const struct shmi_segment *seg = shmi_segment_of(addr);
     if (seg == NULL) {
-        shmi_check_not_symmetric(who, addr);
+        shmi_check_not_symmetric(who, argument, addr);
     }
     if (seg == &shmi_segments[SHMI_SEGMENT_DATA]) {
         size_t rest = (size_t)(seg->base + seg->len - (const char *)addr);

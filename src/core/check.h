@@ -27,6 +27,7 @@ void shmi_check_member(const char *who, const char *argument, const struct shmi_
 void shmi_check_same(const char *who, struct shmi_team *team, const char *what, uint64_t value);
 
 /* In every run: no segment holds this address. */
-void shmi_check_not_symmetric(const char *who, const void *addr) __attribute__((noreturn, cold));
+void shmi_check_not_symmetric(const char *who, const char *argument, const void *addr)
+    __attribute__((noreturn, cold));
 
 #endif

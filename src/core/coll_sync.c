@@ -133,7 +133,7 @@ void shmi_node_only(const char *who)
 bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
 {
     if (shmi_segment_of(addr) == NULL) {
-        shmi_check_not_symmetric(who, addr);
+        shmi_check_not_symmetric(who, "the buffer", addr);
     }
     return shmi_node_reach(team, addr, team->n_pes > 1 && team->my_pe == 0 ? 1 : 0) != NULL;
 }
@@ -257,11 +257,14 @@ PSHMEM(_sync_all)
 
 int shmem_team_sync(shmem_team_t handle)
 {
-    struct shmi_team *team = shmi_team_of(handle);
+    const char *who = "shmem_team_sync";
+    struct shmi_team *team =
+        shmi_config.check ? shmi_team_required(who, handle) : shmi_team_of(handle);
     if (team == NULL) {
+        shmi_require_running(who);
         return -EINVAL;
     }
-    shmi_coll_sync("shmem_team_sync", team);
+    shmi_coll_sync(who, team);
     return 0;
 }
 PSHMEM(_team_sync)

@@ -30,7 +30,7 @@ static int home_of(const char *who, const long *lock)
 {
     const struct shmi_segment *seg = shmi_segment_of(lock);
     if (seg == NULL) {
-        shmi_check_not_symmetric(who, lock);
+        shmi_check_not_symmetric(who, "lock", lock);
     }
     size_t offset = (size_t)((const char *)lock - seg->base);
     return (int)((offset / sizeof(*lock)) % (size_t)shmi_job.n_pes);

@@ -154,14 +154,27 @@ void *shmem_calloc(size_t count, size_t size)
 }
 PSHMEM(_calloc)
 
+static void refuse(const char *who, const void *ptr)
+{
+    shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before", who, ptr);
+}
+
+static void check_start(const char *who, const void *ptr)
+{
+    const char *start = NULL;
+    size_t len = 0;
+    if (shmi_config.check && (!shmi_memory_find(ptr, &start, &len) || start != ptr)) {
+        refuse(who, ptr);
+    }
+}
+
 static void release(const char *who, void *ptr)
 {
     pthread_mutex_lock(&memory.lock);
     int rc = shmi_heap_free(memory.heap, offset_of(ptr));
     pthread_mutex_unlock(&memory.lock);
     if (rc != 0) {
-        shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before", who,
-                   ptr);
+        refuse(who, ptr);
     }
 }
 
@@ -170,6 +183,7 @@ static void free_all(const char *who, void *ptr)
 {
     shmi_require_running(who);
     if (ptr != NULL) {
+        check_start(who, ptr);
         shmi_check_same(who, shmi_team_world, "the block's offset", offset_of(ptr));
         barrier(who);
         release(who, ptr);
@@ -214,8 +228,7 @@ static void *resize_all(const char *who, void *ptr, size_t size)
     int rc = found ? shmi_heap_resize(memory.heap, offset, size) : -EINVAL;
     pthread_mutex_unlock(&memory.lock);
     if (!found) {
-        shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before",
-                   who, ptr);
+        refuse(who, ptr);
     }
     void *addr = rc == 0 ? ptr : move_block(who, ptr, old_size, size, hints);
     barrier(who);

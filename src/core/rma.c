@@ -12,7 +12,7 @@ struct shmi_remote shmi_remote_of(const char *who, const void *addr, int pe)
 {
     const struct shmi_segment *seg = shmi_segment_of(addr);
     if (seg == NULL) {
-        shmi_check_not_symmetric(who, addr);
+        shmi_check_not_symmetric(who, "the remote address", addr);
     }
     if (shmi_network.net == NULL) {
         shmi_fatal("%s: the %s of PE %d is not mapped here and there is no network: "

@@ -108,7 +108,7 @@ static uint64_t wait_slowly(const char *who, const void *ivar, struct kind kind,
 
 INLINE uint64_t wait_one(const char *who, const void *ivar, struct kind kind, int cmp, uint64_t key)
 {
-    for (int look = 0; look < SHMI_LOOKS; look++) {
+    for (int look = shmi_observing ? SHMI_LOOKS : 0; look < SHMI_LOOKS; look++) {
         uint64_t seen = key_of(ivar, kind, true);
         if (shmi_likely(compare(seen, cmp, key))) {
             return seen;
@@ -121,6 +121,9 @@ INLINE int test_one(const char *who, const void *ivar, struct kind kind, int cmp
 {
     shmi_require_running(who);
     check_cmp(who, cmp);
+    if (shmi_unlikely(shmi_observing)) {
+        shmi_check_symmetric(who, "ivar", ivar, kind.size);
+    }
     if (compare(key_of(ivar, kind, true), cmp, key)) {
         return 1;
     }
