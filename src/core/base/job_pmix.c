@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 enum {
-    ROLL_CALL_SECONDS = 3, /* for the answers about who has come */
+    ROLL_CALL_SECONDS = 2, /* for the answers about who has come */
     FENCE_TRIES = 12,
 };
 
@@ -431,14 +431,16 @@ static int write_absent(const int *roll, char *text, size_t len)
     return absent;
 }
 
-/* The others did not come in time: say who, and end the job.  The first of those who came speaks;
- * the rest wait a little, to be ended by it. */
+/* The others did not come in time: say who, and end the job.  PE 0 speaks if it is there, else the
+ * first of those who came; the rest wait to be ended by it, and do not trouble the server. */
 static void fail_start(long seconds)
 {
-    const int *roll = call_roll();
     char absent[512];
     int first = 0;
 
+    if (pmix.me.rank != 0)
+        sleep(ROLL_CALL_SECONDS + 1);
+    const int *roll = call_roll();
     if (roll == NULL || write_absent(roll, absent, sizeof(absent)) == 0)
         shmi_fatal("the job's start took longer than %ld seconds (SHMEM_START_TIMEOUT)", seconds);
     while (shmi_load_acquire(&roll[first]) == ABSENT)
@@ -543,8 +545,8 @@ static int pmix_exchange(const struct shmi_blob *mine, struct shmi_blob *all)
     return 0;
 }
 
-/* Open MPI's server dies or hangs when it is asked to abort while PEs are in a fence.  The exit of a
- * PE with a status that is not zero ends the job, too, and that it does well. */
+/* Open MPI's server dies or hangs when it is asked to abort while PEs are in a fence.  That a PE
+ * exits with a status that is not zero ends the job, too, and does it well. */
 static void pmix_abort(int status)
 {
     if (is_orte() && (status & 0xff) != 0)
