@@ -57,6 +57,9 @@ void shmi_check_symmetric(const char *who, const char *argument, const void *add
         }
         return;
     }
+    if ((const char *)addr < shmi_segment_heap()) { /* the library's own words, before the heap */
+        return;
+    }
     const char *start = NULL;
     size_t block = 0;
     if (!shmi_memory_find(addr, &start, &block)) {

@@ -106,10 +106,10 @@ static void *allocate(const char *who, size_t size, size_t align, long hints)
 static void *allocate_all(const char *who, size_t size, size_t align, long hints)
 {
     shmi_require_running(who);
-    shmi_check_same(who, shmi_team_world, "size", size);
-    if (size == 0) {
+    if (size == 0) { /* no action at all, so perhaps not on all PEs */
         return NULL;
     }
+    shmi_check_same(who, shmi_team_world, "size", size);
     void *addr = allocate(who, size, align, hints);
     barrier(who);
     return addr;
@@ -141,10 +141,10 @@ void *shmem_calloc(size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &len)) {
         len = SIZE_MAX; /* more than any heap has: it fails as it should, on all PEs */
     }
-    shmi_check_same(__func__, shmi_team_world, "count * size", len);
     if (len == 0) {
         return NULL;
     }
+    shmi_check_same(__func__, shmi_team_world, "count * size", len);
     void *addr = allocate(__func__, len, MIN_ALIGN, 0);
     if (addr != NULL) {
         memset(addr, 0, len);
