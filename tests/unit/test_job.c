@@ -171,8 +171,10 @@ static int role_orphan(void)
     if (result != 0)
         return result;
     shmi_job_fence();
-    if (shmi_job.my_pe == 0)
+    if (shmi_job.my_pe == 0) {
+        usleep(300000); /* until the others have left the fence */
         kill(getppid(), SIGKILL);
+    }
     sleep(20);
     return 51;
 }

@@ -107,8 +107,8 @@ int main(void)
     test_groups(CPU_COUNT(&set));
     ok(shmi_topology_cpus() >= 1 && shmi_topology_cpus() <= CPU_COUNT(&set), "CPUs: %d",
        shmi_topology_cpus());
-    ok(shmi_topology_memory(&limit) > 1 << 20, "memory: %zu by %s", shmi_topology_memory(&limit),
-       limit);
+    size_t memory = shmi_topology_memory(&limit);
+    ok(memory > 1 << 20, "memory: %zu by %s", memory, limit);
     is(in_child(limited_space), 1, "the limit of the address space");
 
     ok(shmi_topology_host() == shmi_topology_host() && shmi_topology_host() != 0,
