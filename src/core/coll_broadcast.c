@@ -19,11 +19,11 @@ static void broadcast_pieces(const char *who, struct shmi_team *team, char *dest
     for (size_t at = 0; at < len; at += SHMI_PAYLOAD) {
         size_t piece = shmi_min(len - at, SHMI_PAYLOAD);
         if (team->my_pe == root) {
-            memcpy(shmi_node_outbox(team), source + at, piece);
+            shmi_node_copy(shmi_node_outbox(team), source + at, piece);
         }
         shmi_node_sync(who, team);
         if (wanted) {
-            memcpy(dest + at, shmi_node_inbox(team, root), piece);
+            shmi_node_copy(dest + at, shmi_node_inbox(team, root), piece);
         }
     }
 }

@@ -21,10 +21,10 @@ static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest,
      * piece of the same place is written over it. */
     for (size_t at = 0; at < len; at += SHMI_PAYLOAD) {
         size_t piece = shmi_min(len - at, SHMI_PAYLOAD);
-        memcpy(shmi_node_outbox(team), source + at, piece);
+        shmi_node_copy(shmi_node_outbox(team), source + at, piece);
         shmi_node_sync(who, team);
         for (int i = 0; i < team->n_pes; i++) {
-            memcpy(dest + (size_t)i * len + at, shmi_node_inbox(team, i), piece);
+            shmi_node_copy(dest + (size_t)i * len + at, shmi_node_inbox(team, i), piece);
         }
     }
 }

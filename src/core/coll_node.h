@@ -6,9 +6,9 @@
  * numbers of steps, so that nothing is ever reset.  Up to SHMI_PAYLOAD bytes of each member travel
  * with a step:
  *
- *     memcpy(shmi_node_outbox(team), mine, len);       before: I write my payload
- *     shmi_node_sync(who, team);                       the step
- *     ... shmi_node_inbox(team, i) ...                 after: I read everybody's
+ *     shmi_node_copy(shmi_node_outbox(team), mine, len);   before: I write my payload
+ *     shmi_node_sync(who, team);                           the step
+ *     ... shmi_node_inbox(team, i) ...                     after: I read everybody's
  *
  * Two payloads for each member, used in turn, are enough.  I write the one of step n + 2 only after
  * my step n + 1, which ended when all members had entered step n + 1; they entered it after they
@@ -27,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/coll.h"
 
@@ -67,6 +68,16 @@ static inline const unsigned char *shmi_node_inbox(const struct shmi_team *team,
 static inline void shmi_node_sync(const char *who, struct shmi_team *team)
 {
     team->sync(who, team);
+}
+
+/* Bytes into or out of a payload.  One word, the commonest collective, is not worth a call. */
+static inline void shmi_node_copy(void *dst, const void *src, size_t len)
+{
+    if (len == sizeof(uint64_t)) {
+        memcpy(dst, src, sizeof(uint64_t));
+    } else {
+        memcpy(dst, src, len);
+    }
 }
 
 /* The member that is i places after me, so that not all members turn to the same one at once. */
