@@ -48,6 +48,13 @@ static const struct {
 };
 enum { OPERANDS = CONFORMANCE_COUNT(operands) };
 
+/* Which row of operands the words i of a PE begin with: another one on each PE, so that a wrong
+ * target is seen. */
+static size_t row(size_t i, int pe)
+{
+    return (i + (size_t)pe) % OPERANDS;
+}
+
 /* Each PE has, on each PE, a word of its own for each row of operands; the others' are next to it. */
 static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team_t team,
                      unsigned char *words)
@@ -56,7 +63,7 @@ static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team
     int me = shmem_my_pe();
     uint64_t fetched[OPERANDS]; /* room for any type */
     for (int i = 0; i < OPERANDS * n; i++) {
-        form->store(words + (size_t)i * form->size, operands[i / n].old);
+        form->store(words + (size_t)i * form->size, operands[row((size_t)(i / n), me)].old);
     }
     shmem_barrier_all();
 
@@ -64,14 +71,14 @@ static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team
         for (size_t i = 0; i < OPERANDS; i++) {
             fetched[i] = 0;
             form->call(ctx, &fetched[i], words + (i * (size_t)n + (size_t)me) * form->size,
-                       operands[i].value, operands[i].cond,
+                       operands[row(i, pe)].value, operands[row(i, pe)].cond,
                        shmem_team_translate_pe(SHMEM_TEAM_WORLD, pe, team));
         }
         if (form->result == AFTER_QUIET) {
             shmem_ctx_quiet(ctx);
         }
         for (size_t i = 0; i < OPERANDS && form->result != NONE; i++) {
-            uint64_t old = form->as(operands[i].old);
+            uint64_t old = form->as(operands[row(i, pe)].old);
             check(form->load(&fetched[i]) == old, "%s, operands %zu: fetched %#lx and not %#lx",
                   form->name, i, (long)form->load(&fetched[i]), (long)old);
         }
@@ -80,9 +87,10 @@ static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team
     shmem_barrier_all();
 
     for (int i = 0; i < OPERANDS * n; i++) {
-        uint64_t old = form->as(operands[i / n].old);
-        uint64_t want = form->as(model(form->operation, old, form->as(operands[i / n].value),
-                                       form->as(operands[i / n].cond)));
+        size_t mine = row((size_t)(i / n), me);
+        uint64_t old = form->as(operands[mine].old);
+        uint64_t want = form->as(model(form->operation, old, form->as(operands[mine].value),
+                                       form->as(operands[mine].cond)));
         uint64_t have = form->load(words + (size_t)i * form->size);
         check(have == want, "%s, operands %d of PE %d: left %#lx and not %#lx", form->name, i / n,
               i % n, (long)have, (long)want);
@@ -206,7 +214,7 @@ static void compare_swap_loops(void)
 /* Whatever is swapped in comes out once, or is still there at the end. */
 static void swaps(void)
 {
-    enum { EACH = 1000 };
+    enum { EACH = 10000 };
     struct results {
         double number, sum;
         uint64_t word, xored;
