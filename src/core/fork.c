@@ -3,11 +3,11 @@
 #include "core/fork.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "core/base/pages.h"
 #include "core/segment.h"
 #include "core/setup.h"
 #include "core/team.h"
@@ -35,11 +35,11 @@ static void copy_pages(void)
         }
         to = to < end ? to : end;
         size_t skip = (size_t)from - guarded.offset;
-        memcpy(guarded.copy + skip, guarded.base + skip, (size_t)(to - from));
+        shmi_pages_copy(guarded.copy + skip, guarded.base + skip, (size_t)(to - from));
         at = to;
     }
     if (guarded.fd < 0) {
-        memcpy(guarded.copy, guarded.base, guarded.len);
+        shmi_pages_copy(guarded.copy, guarded.base, guarded.len);
     }
 }
 

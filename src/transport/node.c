@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "core/base/pages.h"
 #include "core/base/util.h"
 
 /* Heaps begin at this alignment, so that the kernel can back them with huge pages. */
@@ -98,17 +98,15 @@ int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base)
 /* Copy the pages that hold something; those of an untouched .bss stay holes. */
 static int save_pages(int fd, const char *addr, size_t len, size_t offset)
 {
-    static const char zeros[4096];
-    for (size_t at = 0; at < len; at += sizeof(zeros)) {
-        size_t part = shmi_min(sizeof(zeros), len - at);
-        if (memcmp(addr + at, zeros, part) == 0) {
-            continue;
-        }
-        if (pwrite(fd, addr + at, part, (off_t)(offset + at)) != (ssize_t)part) {
-            return -errno;
+    enum { PAGE = 4096 };
+    int rc = 0;
+    for (size_t at = 0; at < len && rc == 0; at += PAGE) {
+        size_t part = shmi_min(PAGE, len - at);
+        if (!shmi_pages_are_zero(addr + at, part)) {
+            rc = shmi_pages_write(fd, addr + at, part, (off_t)(offset + at));
         }
     }
-    return 0;
+    return rc;
 }
 
 int shmi_node_overlay(const struct shmi_node_ticket *ticket, void *addr, size_t len, size_t offset)
