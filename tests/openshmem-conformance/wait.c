@@ -352,6 +352,29 @@ static void flags_by_atomics(void)
     }
 }
 
+/* One call of this form of waiting, or testing: which elements have come, and how many. */
+static size_t take(int form, const struct waiter *w, size_t n, size_t *at, const int *status,
+                   int round)
+{
+    switch (form) {
+    case 0:
+        at[0] = w->wait_any(ivars, n, status, SHMEM_CMP_EQ, round);
+        return 1;
+    case 1:
+        at[0] = w->wait_any_vector(ivars, n, status, SHMEM_CMP_EQ, values);
+        return 1;
+    case 2:
+        return w->wait_some(ivars, n, at, status, SHMEM_CMP_EQ, round);
+    case 3:
+        return w->wait_some_vector(ivars, n, at, status, SHMEM_CMP_EQ, values);
+    case 4:
+        at[0] = w->test_any(ivars, n, status, SHMEM_CMP_EQ, round);
+        return at[0] == SIZE_MAX ? 0 : 1;
+    default:
+        return w->test_some(ivars, n, at, status, SHMEM_CMP_EQ, round);
+    }
+}
+
 /* All PEs send to all; each is taken as it comes, whatever the form of waiting. */
 static void take_as_they_come(int form)
 {
@@ -373,28 +396,7 @@ static void take_as_they_come(int form)
                 w->put(ivars + (size_t)me * w->size, round, to);
             }
             for (int left = n; left > 0;) {
-                size_t got = 1;
-                switch (form) {
-                case 0:
-                    at[0] = w->wait_any(ivars, (size_t)n, status, SHMEM_CMP_EQ, round);
-                    break;
-                case 1:
-                    at[0] = w->wait_any_vector(ivars, (size_t)n, status, SHMEM_CMP_EQ, values);
-                    break;
-                case 2:
-                    got = w->wait_some(ivars, (size_t)n, at, status, SHMEM_CMP_EQ, round);
-                    break;
-                case 3:
-                    got = w->wait_some_vector(ivars, (size_t)n, at, status, SHMEM_CMP_EQ, values);
-                    break;
-                case 4:
-                    at[0] = w->test_any(ivars, (size_t)n, status, SHMEM_CMP_EQ, round);
-                    got = at[0] == SIZE_MAX ? 0 : 1;
-                    break;
-                default:
-                    got = w->test_some(ivars, (size_t)n, at, status, SHMEM_CMP_EQ, round);
-                    break;
-                }
+                size_t got = take(form, w, (size_t)n, at, status, round);
                 check(got <= (size_t)left && (form >= 4 || got >= 1), "%s: %zu of %d", w->type, got,
                       left);
                 for (size_t j = 0; j < got; j++) {
