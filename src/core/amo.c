@@ -50,28 +50,24 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
     PSHMEM(name)                                                                                   \
     PSHMEM(_ctx##name)
 
-#define AMO(type, operation, bits, other, result)                                                  \
-    (struct shmi_amo)                                                                              \
-    {                                                                                              \
-        .op = operation, .size = sizeof(type), .value = bits, .expected = other, .fetch = result   \
-    }
 #define BITS(value) shmi_bits_of(&(value), sizeof(value))
 
 /* Bodies: no old value; the old value returned; the old value later. */
 #define UPDATE(type, op, c)                                                                        \
-    shmi_amo(__func__, c, dest, AMO(type, op, BITS(value), 0, NULL), SHMI_LATER, pe);
+    shmi_amo(__func__, c, op, dest, sizeof(type), BITS(value), 0, SHMI_LATER, pe);
 #define UPDATE_BY_ONE(type, op, c)                                                                 \
-    shmi_amo(__func__, c, dest, AMO(type, op, 1, 0, NULL), SHMI_LATER, pe);
+    shmi_amo(__func__, c, op, dest, sizeof(type), 1, 0, SHMI_LATER, pe);
 #define GIVE(type, op, c, at, bits, other)                                                         \
     type old;                                                                                      \
-    shmi_amo(__func__, c, at, AMO(type, op, bits, other, &old), SHMI_NOW, pe);                     \
+    uint64_t found = shmi_amo(__func__, c, op, at, sizeof(type), bits, other, SHMI_NOW, pe);       \
+    shmi_bits_to(&old, found, sizeof(type));                                                       \
     return old;
 #define FETCH(type, op, c)       GIVE(type, op, c, (type *)source, 0, 0)
 #define SWAP(type, op, c)        GIVE(type, op, c, dest, BITS(value), 0)
 #define SWAP_ONE(type, op, c)    GIVE(type, op, c, dest, 1, 0)
 #define CSWAP(type, op, c)       GIVE(type, op, c, dest, BITS(value), BITS(cond))
 #define LATER(type, op, c, at, bits, other)                                                        \
-    shmi_amo(__func__, c, at, AMO(type, op, bits, other, fetch), SHMI_LATER, pe);
+    shmi_amo_nbi(__func__, c, op, fetch, at, sizeof(type), bits, other, pe);
 #define FETCH_LATER(type, op, c)    LATER(type, op, c, (type *)source, 0, 0)
 #define SWAP_LATER(type, op, c)     LATER(type, op, c, dest, BITS(value), 0)
 #define SWAP_ONE_LATER(type, op, c) LATER(type, op, c, dest, 1, 0)

@@ -24,7 +24,7 @@ struct shmi_ctx {
     struct shmi_ctx     *next;    /* of the team's contexts */
 };
 
-extern struct shmi_ctx shmi_ctx_default;
+extern SHMI_HIDDEN struct shmi_ctx shmi_ctx_default;
 
 /* The context behind a handle; an invalid one gives NULL. */
 static inline struct shmi_ctx *shmi_ctx_of(shmem_ctx_t handle)

@@ -87,6 +87,7 @@ static void in_child(void)
     shmi_team_shared = NULL;
     for (int i = 0; i < SHMI_SEGMENTS; i++) {
         shmi_segments[i].len = 0;
+        shmi_segments[i].open = 0;
     }
 }
 

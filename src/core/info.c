@@ -49,9 +49,9 @@ PSHMEM(_pe_accessible)
 int shmem_addr_accessible(const void *addr, int pe)
 {
     shmi_require_running(__func__);
-    bool reserved = shmi_segment_holds(&shmi_segments[SHMI_SEGMENT_HEAP], addr) &&
-                    (const char *)addr < shmi_segment_heap();
-    return pe >= 0 && pe < shmi_job.n_pes && !reserved && shmi_segment_of(addr) != NULL;
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    bool is_ours = seg == &shmi_segments[SHMI_SEGMENT_HEAP] && (const char *)addr < shmi_segment_heap();
+    return pe >= 0 && pe < shmi_job.n_pes && seg != NULL && !is_ours;
 }
 PSHMEM(_addr_accessible)
 

@@ -39,12 +39,7 @@ static int home_of(const char *who, const long *lock)
 static uint64_t amo(const char *who, long *lock, enum shmi_amo_op op, uint64_t expected,
                     uint64_t value, int pe)
 {
-    uint64_t old = 0;
-    struct shmi_amo what = {
-        .op = op, .size = 8, .value = value, .expected = expected, .fetch = &old,
-    };
-    shmi_amo(who, &shmi_ctx_default, lock, what, SHMI_NOW, pe);
-    return old;
+    return shmi_amo(who, &shmi_ctx_default, op, lock, sizeof(*lock), value, expected, SHMI_NOW, pe);
 }
 
 static uint64_t fetch(const char *who, long *lock, int pe)

@@ -5,6 +5,19 @@
 #include "core/base/export.h"
 #include "core/check.h"
 #include "core/setup.h"
+#include "transport/transport.h"
+
+__attribute__((noinline)) void shmi_fence_network(struct shmi_ctx *ctx)
+{
+    shmi_network.transport->fence(shmi_ctx_enter(ctx));
+    shmi_ctx_leave(ctx);
+}
+
+__attribute__((noinline)) void shmi_quiet_network(struct shmi_ctx *ctx)
+{
+    shmi_network.transport->quiet(shmi_ctx_enter(ctx));
+    shmi_ctx_leave(ctx);
+}
 
 void shmem_fence(void)
 {

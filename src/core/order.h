@@ -5,15 +5,17 @@
 
 #include "core/base/atomic.h"
 #include "core/ctx.h"
-#include "transport/transport.h"
+
+/* The parts of these that need the context's channel. */
+void shmi_fence_network(struct shmi_ctx *ctx);
+void shmi_quiet_network(struct shmi_ctx *ctx);
 
 /* Earlier operations of the context are visible at their PE before later ones. */
 static inline void shmi_fence(struct shmi_ctx *ctx)
 {
     shmi_order_stores();
     if (shmi_unlikely(ctx->channel != NULL)) {
-        shmi_network.transport->fence(shmi_ctx_enter(ctx));
-        shmi_ctx_leave(ctx);
+        shmi_fence_network(ctx);
     }
 }
 
@@ -23,8 +25,7 @@ static inline void shmi_quiet(struct shmi_ctx *ctx)
 {
     shmi_order_all();
     if (shmi_unlikely(ctx->channel != NULL)) {
-        shmi_network.transport->quiet(shmi_ctx_enter(ctx));
-        shmi_ctx_leave(ctx);
+        shmi_quiet_network(ctx);
     }
 }
 

@@ -108,11 +108,11 @@ COPY(_getmem_nbi, void, 1, shmi_get, SHMI_LATER)
 #define P(op, T, type)                                                                             \
     void shmem##T##op(type *dest, type value, int pe)                                              \
     {                                                                                              \
-        shmi_put(__func__, &shmi_ctx_default, dest, &value, sizeof(type), pe, SHMI_NOW);           \
+        shmi_p(__func__, &shmi_ctx_default, dest, &value, sizeof(type), pe);                       \
     }                                                                                              \
     void shmem_ctx##T##op(shmem_ctx_t ctx, type *dest, type value, int pe)                         \
     {                                                                                              \
-        shmi_put(__func__, shmi_ctx_of(ctx), dest, &value, sizeof(type), pe, SHMI_NOW);            \
+        shmi_p(__func__, shmi_ctx_of(ctx), dest, &value, sizeof(type), pe);                        \
     }                                                                                              \
     PSHMEM(T##op)                                                                                  \
     PSHMEM(_ctx##T##op)
@@ -121,14 +121,14 @@ SHMEMI_FOR_RMA(P, _p)
 #define G(op, T, type)                                                                             \
     type shmem##T##op(const type *source, int pe)                                                  \
     {                                                                                              \
-        type value = 0;                                                                            \
-        shmi_get(__func__, &shmi_ctx_default, &value, source, sizeof(type), pe, SHMI_NOW);         \
+        type value;                                                                                \
+        shmi_g(__func__, &shmi_ctx_default, &value, source, sizeof(type), pe);                     \
         return value;                                                                              \
     }                                                                                              \
     type shmem_ctx##T##op(shmem_ctx_t ctx, const type *source, int pe)                             \
     {                                                                                              \
-        type value = 0;                                                                            \
-        shmi_get(__func__, shmi_ctx_of(ctx), &value, source, sizeof(type), pe, SHMI_NOW);          \
+        type value;                                                                                \
+        shmi_g(__func__, shmi_ctx_of(ctx), &value, source, sizeof(type), pe);                      \
         return value;                                                                              \
     }                                                                                              \
     PSHMEM(T##op)                                                                                  \

@@ -18,6 +18,9 @@
 #include "core/setup.h"
 #include "transport/transport.h"
 
+/* The largest type that p and g move: long double. */
+#define SHMI_ELEMENT 16
+
 void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
                      size_t len, int pe, enum shmi_when when);
 void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
@@ -27,7 +30,7 @@ __attribute__((always_inline)) static inline void
 shmi_put(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len, int pe,
          enum shmi_when when)
 {
-    char *there = shmi_observing ? NULL : shmi_reach(dest, shmi_ctx_pe(ctx, pe));
+    char *there = shmi_reach_fast(dest, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
         shmi_copy(there, source, len);
     } else {
@@ -39,11 +42,39 @@ __attribute__((always_inline)) static inline void
 shmi_get(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len, int pe,
          enum shmi_when when)
 {
-    const char *there = shmi_observing ? NULL : shmi_reach(source, shmi_ctx_pe(ctx, pe));
+    const char *there = shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
         shmi_copy(dest, there, len);
     } else {
         shmi_get_slowly(who, ctx, dest, source, len, pe, when);
+    }
+}
+
+/* The same for one element, whose size the compiler knows: it never leaves its register, as its
+ * address is taken only of a copy, and only where that is needed. */
+__attribute__((always_inline)) static inline void
+shmi_p(const char *who, struct shmi_ctx *ctx, void *dest, const void *value, size_t size, int pe)
+{
+    char *there = shmi_reach_fast(dest, shmi_ctx_pe(ctx, pe));
+    if (shmi_likely(there != NULL)) {
+        memcpy(there, value, size);
+    } else {
+        char copy[SHMI_ELEMENT];
+        memcpy(copy, value, size);
+        shmi_put_slowly(who, ctx, dest, copy, size, pe, SHMI_NOW);
+    }
+}
+
+__attribute__((always_inline)) static inline void
+shmi_g(const char *who, struct shmi_ctx *ctx, void *value, const void *source, size_t size, int pe)
+{
+    const char *there = shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
+    if (shmi_likely(there != NULL)) {
+        memcpy(value, there, size);
+    } else {
+        char copy[SHMI_ELEMENT];
+        shmi_get_slowly(who, ctx, copy, source, size, pe, SHMI_NOW);
+        memcpy(value, copy, size);
     }
 }
 

@@ -227,6 +227,37 @@ void shmi_segment_leave(void)
     memory.base = NULL;
 }
 
+void shmi_segment_set_open(bool open)
+{
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        shmi_segments[i].open = open ? shmi_segments[i].len : 0;
+    }
+}
+
+const struct shmi_segment *shmi_segment_of(const void *addr)
+{
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        if ((uintptr_t)addr - (uintptr_t)shmi_segments[i].base < shmi_segments[i].len) {
+            return &shmi_segments[i];
+        }
+    }
+    return NULL;
+}
+
+char *shmi_reach(const void *addr, int pe)
+{
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    char *map = seg == NULL ? NULL : seg->window[pe].map;
+    return map == NULL ? NULL : map + ((const char *)addr - seg->base);
+}
+
+char *shmi_reach_amo(const void *addr, int pe)
+{
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    char *amo = seg == NULL ? NULL : seg->window[pe].amo;
+    return amo == NULL ? NULL : amo + ((const char *)addr - seg->base);
+}
+
 char *shmi_segment_heap(void)
 {
     return shmi_segments[SHMI_SEGMENT_HEAP].base + memory.heap;

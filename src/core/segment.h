@@ -27,55 +27,58 @@ struct shmi_window {
 
 struct shmi_segment {
     char               *base;
-    size_t              len;
+    size_t              open;   /* bytes that the fast paths see: len, or 0 to close them */
     struct shmi_window *window; /* by PE of the world */
+    size_t              len;    /* 0 until init and after finalize: no address is found then */
     const char         *name;   /* "heap", "static data" */
 };
 
 enum { SHMI_SEGMENT_HEAP, SHMI_SEGMENT_DATA, SHMI_SEGMENTS };
 
-/* len 0 until init and after finalize, so that no address is found then. */
-extern struct shmi_segment shmi_segments[SHMI_SEGMENTS];
+extern SHMI_HIDDEN struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 
-static inline bool shmi_segment_holds(const struct shmi_segment *seg, const void *addr)
+/*
+ * The fast paths' question: where do loads and stores of this process reach that PE's copy of the
+ * object at addr?  NULL where they do not, where addr is not symmetric, and while some option wants
+ * to see every access: the slow paths find out which.  pe is a number of the world.
+ */
+__attribute__((always_inline)) static inline char *shmi_reach_fast(const void *addr, int pe)
 {
-    return (size_t)((uintptr_t)addr - (uintptr_t)seg->base) < seg->len;
-}
-
-/* The segment of a symmetric address, or NULL. */
-static inline const struct shmi_segment *shmi_segment_of(const void *addr)
-{
-    if (shmi_likely(shmi_segment_holds(&shmi_segments[SHMI_SEGMENT_HEAP], addr))) {
-        return &shmi_segments[SHMI_SEGMENT_HEAP];
-    }
-    if (shmi_likely(shmi_segment_holds(&shmi_segments[SHMI_SEGMENT_DATA], addr))) {
-        return &shmi_segments[SHMI_SEGMENT_DATA];
-    }
-    return NULL;
-}
-
-/* Where loads and stores of this process reach that PE's copy of the object at addr; NULL where
- * they do not, and where addr is not symmetric.  pe is a number of the world. */
-static inline char *shmi_reach(const void *addr, int pe)
-{
-    const struct shmi_segment *seg = shmi_segment_of(addr);
-    if (shmi_unlikely(seg == NULL)) {
-        return NULL;
+    const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_HEAP];
+    size_t offset = (uintptr_t)addr - (uintptr_t)seg->base;
+    if (shmi_unlikely(offset >= seg->open)) {
+        seg = &shmi_segments[SHMI_SEGMENT_DATA];
+        offset = (uintptr_t)addr - (uintptr_t)seg->base;
+        if (shmi_unlikely(offset >= seg->open)) {
+            return NULL;
+        }
     }
     char *map = seg->window[pe].map;
-    return shmi_likely(map != NULL) ? map + ((const char *)addr - seg->base) : NULL;
+    return shmi_likely(map != NULL) ? map + offset : NULL;
 }
 
 /* The same for atomics by the CPU. */
-static inline char *shmi_reach_amo(const void *addr, int pe)
+__attribute__((always_inline)) static inline char *shmi_reach_fast_amo(const void *addr, int pe)
 {
-    const struct shmi_segment *seg = shmi_segment_of(addr);
-    if (shmi_unlikely(seg == NULL)) {
-        return NULL;
+    const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_HEAP];
+    size_t offset = (uintptr_t)addr - (uintptr_t)seg->base;
+    if (shmi_unlikely(offset >= seg->open)) {
+        seg = &shmi_segments[SHMI_SEGMENT_DATA];
+        offset = (uintptr_t)addr - (uintptr_t)seg->base;
+        if (shmi_unlikely(offset >= seg->open)) {
+            return NULL;
+        }
     }
     char *amo = seg->window[pe].amo;
-    return shmi_likely(amo != NULL) ? amo + ((const char *)addr - seg->base) : NULL;
+    return shmi_likely(amo != NULL) ? amo + offset : NULL;
 }
+
+/* The segment of a symmetric address, or NULL. */
+const struct shmi_segment *shmi_segment_of(const void *addr);
+
+/* As above, observed or not. */
+char *shmi_reach(const void *addr, int pe);
+char *shmi_reach_amo(const void *addr, int pe);
 
 /* Life: create this PE's own memory, describe it in the card that goes to all PEs, then, with all
  * cards known, build the windows.  0, or -errno after logging. */
@@ -87,6 +90,9 @@ void shmi_segment_leave(void);
 /* The part of the heap segment that shmem_malloc manages; the smallest of all PEs. */
 char  *shmi_segment_heap(void);
 size_t shmi_segment_heap_len(void);
+
+/* Open the fast paths to the segments, or close them. */
+void shmi_segment_set_open(bool open);
 
 /* How many PEs of this node, this one included, are mapped here. */
 int shmi_segment_n_mapped(void);

@@ -137,7 +137,6 @@ static void open_all(void)
         exit(1);
     }
     introduce();
-    shmi_observing = shmi_config.check || shmi_config.stats;
 
     struct shmi_card mine = {.version = SHMI_CARD_VERSION};
     gethostname(mine.host, sizeof(mine.host) - 1);
@@ -155,6 +154,8 @@ static void open_all(void)
     if (!setup.exit_hooked) {
         setup.exit_hooked = on_exit(on_exit_hook, NULL) == 0;
     }
+    shmi_observing = shmi_config.check || shmi_config.stats;
+    shmi_segment_set_open(!shmi_observing);
     shmi_stage = SHMI_RUNNING;
     shmi_coll_sync("shmem_init", shmi_team_world);
 }

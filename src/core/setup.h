@@ -13,10 +13,10 @@ enum shmi_stage {
     SHMI_AFTER_FINALIZE,
     SHMI_IN_CHILD, /* a process forked from a PE, which is none itself */
 };
-extern enum shmi_stage shmi_stage;
+extern SHMI_HIDDEN enum shmi_stage shmi_stage;
 
-/* Some option wants to see every operation, so the fast paths are closed: SHMEM_CHECK, SHMEM_STATS,
- * SHMEM_TRACE. */
+/* Some option wants to see every operation, so the fast paths to the segments are closed:
+ * SHMEM_CHECK, SHMEM_STATS. */
 extern bool shmi_observing;
 
 /* End the job, saying that `who` was called outside init..finalize. */

@@ -55,8 +55,8 @@ put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source
            uint64_t *sig_addr, uint64_t signal, int sig_op, int pe, enum shmi_when when)
 {
     int world_pe = shmi_ctx_pe(ctx, pe);
-    char *there = shmi_observing ? NULL : shmi_reach(dest, world_pe);
-    uint64_t *word = there == NULL ? NULL : (uint64_t *)shmi_reach_amo(sig_addr, world_pe);
+    char *there = shmi_reach_fast(dest, world_pe);
+    uint64_t *word = there == NULL ? NULL : (uint64_t *)shmi_reach_fast_amo(sig_addr, world_pe);
     if (shmi_likely(word != NULL && sig_op == SHMEM_SIGNAL_SET)) {
         shmi_copy(there, source, len);
         shmi_amo_cpu8(word, SHMI_AMO_SET, signal, 0);
@@ -99,13 +99,11 @@ PUT_SIGNAL(_putmem_signal_nbi, void, 1, SHMI_LATER)
 #define SIGNAL(name, operation)                                                                    \
     void shmem##name(uint64_t *sig_addr, uint64_t signal, int pe)                                  \
     {                                                                                              \
-        struct shmi_amo update = {.op = operation, .size = sizeof(signal), .value = signal};       \
-        shmi_amo(__func__, &shmi_ctx_default, sig_addr, update, SHMI_LATER, pe);                   \
+        shmi_amo(__func__, &shmi_ctx_default, operation, sig_addr, 8, signal, 0, SHMI_LATER, pe);  \
     }                                                                                              \
     void shmem_ctx##name(shmem_ctx_t ctx, uint64_t *sig_addr, uint64_t signal, int pe)             \
     {                                                                                              \
-        struct shmi_amo update = {.op = operation, .size = sizeof(signal), .value = signal};       \
-        shmi_amo(__func__, shmi_ctx_of(ctx), sig_addr, update, SHMI_LATER, pe);                    \
+        shmi_amo(__func__, shmi_ctx_of(ctx), operation, sig_addr, 8, signal, 0, SHMI_LATER, pe);   \
     }                                                                                              \
     PSHMEM(name)                                                                                   \
     PSHMEM(_ctx##name)

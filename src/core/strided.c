@@ -32,7 +32,7 @@ __attribute__((always_inline)) static inline void
 put_blocks(const char *who, struct shmi_ctx *ctx, char *dest, const char *source,
            struct blocks blocks, int pe)
 {
-    char *there = shmi_observing || blocks.n == 0 ? NULL : shmi_reach(dest, shmi_ctx_pe(ctx, pe));
+    char *there = blocks.n == 0 ? NULL : shmi_reach_fast(dest, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
         for (size_t i = 0; i < blocks.n; i++) {
             shmi_copy(there, source, blocks.len);
@@ -54,7 +54,7 @@ get_blocks(const char *who, struct shmi_ctx *ctx, char *dest, const char *source
            struct blocks blocks, int pe)
 {
     const char *there =
-        shmi_observing || blocks.n == 0 ? NULL : shmi_reach(source, shmi_ctx_pe(ctx, pe));
+        blocks.n == 0 ? NULL : shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
         for (size_t i = 0; i < blocks.n; i++) {
             shmi_copy(dest, there, blocks.len);

@@ -60,8 +60,8 @@ struct shmi_team {
 };
 
 /* NULL before init and after finalize. */
-extern struct shmi_team *shmi_team_world;
-extern struct shmi_team *shmi_team_shared;
+extern SHMI_HIDDEN struct shmi_team *shmi_team_world;
+extern SHMI_HIDDEN struct shmi_team *shmi_team_shared;
 
 /* What the user calls a team. */
 shmem_team_t shmi_team_handle(const struct shmi_team *team);

@@ -56,8 +56,7 @@ static void remember(int start, int log_stride, int size, struct shmi_team *team
 
 static void update(const char *who, void *word, enum shmi_amo_op op, uint64_t value, int pe)
 {
-    struct shmi_amo amo = {.op = op, .size = 8, .value = value};
-    shmi_amo(who, &shmi_ctx_default, word, amo, SHMI_LATER, pe);
+    shmi_amo(who, &shmi_ctx_default, op, word, sizeof(value), value, 0, SHMI_LATER, pe);
 }
 
 static uint64_t fetch(const char *who, const void *word, int pe)
@@ -71,9 +70,8 @@ static uint64_t fetch(const char *who, const void *word, int pe)
 static bool claim_at(const char *who, uint32_t id, int pe)
 {
     uint64_t bit = UINT64_C(1) << (id % 64);
-    uint64_t old = 0;
-    struct shmi_amo amo = {.op = SHMI_AMO_AND, .size = 8, .value = ~bit, .fetch = &old};
-    shmi_amo(who, &shmi_ctx_default, &shmi_ids_bits()[id / 64], amo, SHMI_NOW, pe);
+    uint64_t old = shmi_amo(who, &shmi_ctx_default, SHMI_AMO_AND, &shmi_ids_bits()[id / 64],
+                            sizeof(bit), ~bit, 0, SHMI_NOW, pe);
     return (old & bit) != 0;
 }
 
