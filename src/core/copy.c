@@ -1,17 +1,72 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copy.c -- large copies. */
+/*
+ * copy.c -- large copies.
+ *
+ * On x86, up to a few MiB the processor's own copy (rep movsb) is best: it writes whole lines without
+ * reading them first, and they stay in the cache for whoever reads them next.  What is larger than a
+ * core's share of the last cache would only push out everything else: it is streamed past it.
+ */
 #include "core/copy.h"
+
+#include <stdint.h>
+
+#include "core/base/util.h"
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+
+/* From here on streaming wins; measured on a core with 16 MiB of last-level cache to itself. */
+#define STREAM_FROM (8u << 20)
+
+static void copy_repeat(void *dst, const void *src, size_t len)
+{
+    __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(len) : : "memory");
+}
+
+static void copy_stream(char *dst, const char *src, size_t len)
+{
+    size_t head = (size_t)-(uintptr_t)dst % SHMI_LINE;
+    memcpy(dst, src, head);
+    dst += head;
+    src += head;
+    len -= head;
+    for (; len >= SHMI_LINE; len -= SHMI_LINE) {
+        const __m128i *from = (const __m128i *)(const void *)src;
+        __m128i *to = (__m128i *)(void *)dst;
+        __m128i a = _mm_loadu_si128(from);
+        __m128i b = _mm_loadu_si128(from + 1);
+        __m128i c = _mm_loadu_si128(from + 2);
+        __m128i d = _mm_loadu_si128(from + 3);
+        _mm_stream_si128(to, a);
+        _mm_stream_si128(to + 1, b);
+        _mm_stream_si128(to + 2, c);
+        _mm_stream_si128(to + 3, d);
+        dst += SHMI_LINE;
+        src += SHMI_LINE;
+    }
+    memcpy(dst, src, len);
+    _mm_sfence(); /* streaming stores are ordered by nothing else, and a flag may follow */
+}
 
 void shmi_copy_large(void *dst, const void *src, size_t len)
 {
     if (dst == src) {
         return;
     }
-#if defined(__x86_64__)
-    /* The microcode's copy moves whole lines without reading the destination first; from some
-     * hundred KiB on it beats the vector loops of the C library. */
-    __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(len) : : "memory");
-#else
-    memcpy(dst, src, len);
-#endif
+    if (len < STREAM_FROM) {
+        copy_repeat(dst, src, len);
+    } else {
+        copy_stream(dst, src, len);
+    }
 }
+
+#else
+
+void shmi_copy_large(void *dst, const void *src, size_t len)
+{
+    if (dst != src) {
+        memcpy(dst, src, len);
+    }
+}
+
+#endif
