@@ -51,7 +51,7 @@ static void log_for_module(int level, const char *file, int line, const char *fo
     shmi_log((enum shmi_level)level, file, line, "%s", text);
 }
 
-static const struct shmi_services services = {
+const struct shmi_services shmi_services = {
     .log = log_for_module,
     .config = shmi_config_text,
     .debugging = &shmi_debugging,
@@ -116,7 +116,7 @@ static void try_candidate(int i)
     struct offer *offer = &candidates.offers[i];
     *offer = (struct offer){.status = 0};
     candidates.addresses[i] = (struct shmi_blob){.bytes = NULL};
-    offer->status = shmi_transport_open(network, candidates.names[i], &services, shmi_job.my_pe,
+    offer->status = shmi_transport_open(network, candidates.names[i], &shmi_services, shmi_job.my_pe,
                                         shmi_job.n_pes);
     offer->facts = network->facts;
     if (offer->status != 0) {

@@ -9,4 +9,7 @@
 int  shmi_network_open(void);
 void shmi_network_close(void);
 
+/* What modules may ask of the library. */
+extern const struct shmi_services shmi_services;
+
 #endif

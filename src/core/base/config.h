@@ -55,8 +55,6 @@
            "how the PEs of a node reduce and scan")                                                \
     BOOL  (stats,               no,                                                                \
            "print counters of operations and bytes at finalize")                                   \
-    TEXT  (trace,               "",                                                                \
-           "write a Chrome trace of the communication calls to this file; %p is the PE")           \
     BOOL  (backtrace,           no,                                                                \
            "print a stack trace with fatal errors")
 /* clang-format on */

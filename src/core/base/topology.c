@@ -322,8 +322,7 @@ int shmi_topology_describe(char *text, size_t len)
         used = append_count(text, len, used, threads, "hardware thread");
     used = append_count(text, len, used, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE),
                         "NUMA node");
-    used = append_bytes(text, len, used, cache, "L3");
-    append_bytes(text, len, used, hwloc_get_root_obj(topology)->total_memory, "memory");
+    append_bytes(text, len, used, cache, "L3");
     hwloc_topology_destroy(topology);
     return 0;
 }

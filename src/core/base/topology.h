@@ -28,7 +28,7 @@ uint64_t shmi_topology_host(void);
 /* A directory that takes the place of / where files are read, for tests; "" otherwise. */
 extern const char *shmi_topology_root;
 
-/* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3, 23 GiB memory".  0 or -errno,
+/* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3".  0 or -errno,
  * without a message. */
 int shmi_topology_describe(char *text, size_t len);
 
