@@ -24,8 +24,8 @@ static bool find_mpirun(struct choice *choice)
     return false;
 }
 
-/* The mpirun of Open MPI 5 hands its work to prterun, and (5.0.7) crashes when several programs make
- * one job, which prterun itself does well. */
+/* The mpirun of Open MPI 5 hands its work to prterun, and (5.0.7) crashes when several programs
+ * make one job, which prterun itself does well. */
 static void avoid_mpirun5(struct choice *choice, const struct options *options)
 {
     char path[PATH_MAX];

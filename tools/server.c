@@ -61,8 +61,8 @@ static void tell(enum note_kind kind, const pmix_proc_t *proc, int status)
     send_note(&(struct note){.kind = kind, .pe = (int)proc->rank, .status = status});
 }
 
-/* What libpmix asks of its host.  Nearly all are answered at once, by what they return: libpmix must
- * not be called back before the call has returned. */
+/* What libpmix asks of its host.  Nearly all are answered at once, by what they return: libpmix
+ * must not be called back before the call has returned. */
 
 static pmix_status_t client_connected(const pmix_proc_t *proc, void *object, pmix_info_t info[],
                                       size_t n_info, pmix_op_cbfunc_t done, void *arg)
@@ -180,7 +180,8 @@ static pmix_status_t notify_event(pmix_status_t code, const pmix_proc_t *source,
     return PMIX_OPERATION_SUCCEEDED;
 }
 
-/* A libpmix newer than the one we were compiled with copies a longer table: the rest must be NULL. */
+/* A libpmix newer than the one we were compiled with copies a longer table: the rest must be NULL.
+ * */
 static union {
     pmix_server_module_t module;
     void *room[64];

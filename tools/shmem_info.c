@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * shmem_info.c -- what this installation is, what it finds on this machine, and what it would choose.
+ * shmem_info.c -- what this installation is, what it finds on this machine, and what it would
+ * choose.
  *
- * Alone it looks at one machine; started by oshrun it starts a job, and PE 0 tells what the PEs chose.
+ * Alone it looks at one machine; started by oshrun it starts a job, and PE 0 tells what the PEs
+ * chose.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +51,8 @@ static void print_job(void)
            n_mapped, shmi_job.n_pes);
     if (shmi_network.net == NULL) {
         printf("network      none: %s\n", n_mapped == shmi_job.n_pes
-                                               ? "all PEs are on this node"
-                                               : "static variables are not shared");
+                                              ? "all PEs are on this node"
+                                              : "static variables are not shared");
     } else {
         printf("network      %s: %s; its atomics are%s atomic with the CPUs'\n",
                shmi_network.transport->name, shmi_network.facts.what,

@@ -38,6 +38,7 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
 
 /* A routine, its twin that takes a context, and their profiling names.  CALL is one of the bodies
  * below; it finds the arguments by the names they have in the standard. */
+/* clang-format off */
 #define PAIR(ret, name, type, CALL, op, ...)                                                       \
     ret shmem##name(__VA_ARGS__)                                                                   \
     {                                                                                              \
@@ -49,24 +50,25 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
     }                                                                                              \
     PSHMEM(name)                                                                                   \
     PSHMEM(_ctx##name)
+/* clang-format on */
 
 #define BITS(value) shmi_bits_of(&(value), sizeof(value))
 
 /* Bodies: no old value; the old value returned; the old value later. */
-#define UPDATE(type, op, c)                                                                        \
+#define UPDATE(type, op, c) \
     shmi_amo(__func__, c, op, dest, sizeof(type), BITS(value), 0, SHMI_LATER, pe);
-#define UPDATE_BY_ONE(type, op, c)                                                                 \
+#define UPDATE_BY_ONE(type, op, c) \
     shmi_amo(__func__, c, op, dest, sizeof(type), 1, 0, SHMI_LATER, pe);
-#define GIVE(type, op, c, at, bits, other)                                                         \
-    type old;                                                                                      \
-    uint64_t found = shmi_amo(__func__, c, op, at, sizeof(type), bits, other, SHMI_NOW, pe);       \
-    shmi_bits_to(&old, found, sizeof(type));                                                       \
+#define GIVE(type, op, c, at, bits, other)                                                   \
+    type old;                                                                                \
+    uint64_t found = shmi_amo(__func__, c, op, at, sizeof(type), bits, other, SHMI_NOW, pe); \
+    shmi_bits_to(&old, found, sizeof(type));                                                 \
     return old;
-#define FETCH(type, op, c)       GIVE(type, op, c, (type *)source, 0, 0)
-#define SWAP(type, op, c)        GIVE(type, op, c, dest, BITS(value), 0)
-#define SWAP_ONE(type, op, c)    GIVE(type, op, c, dest, 1, 0)
-#define CSWAP(type, op, c)       GIVE(type, op, c, dest, BITS(value), BITS(cond))
-#define LATER(type, op, c, at, bits, other)                                                        \
+#define FETCH(type, op, c)    GIVE(type, op, c, (type *)source, 0, 0)
+#define SWAP(type, op, c)     GIVE(type, op, c, dest, BITS(value), 0)
+#define SWAP_ONE(type, op, c) GIVE(type, op, c, dest, 1, 0)
+#define CSWAP(type, op, c)    GIVE(type, op, c, dest, BITS(value), BITS(cond))
+#define LATER(type, op, c, at, bits, other) \
     shmi_amo_nbi(__func__, c, op, fetch, at, sizeof(type), bits, other, pe);
 #define FETCH_LATER(type, op, c)    LATER(type, op, c, (type *)source, 0, 0)
 #define SWAP_LATER(type, op, c)     LATER(type, op, c, dest, BITS(value), 0)
@@ -84,56 +86,58 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
 #define A_FINC_NBI(type)  type *fetch, type *dest, int pe
 
 /* Any value: fetch, set, swap. */
-#define EXTENDED(op, T, type)                                                                      \
-    PAIR(type, T##op##_fetch, type, FETCH, SHMI_AMO_FETCH, A_FETCH(type))                          \
-    PAIR(void, T##op##_set, type, UPDATE, SHMI_AMO_SET, A_SET(type))                               \
-    PAIR(type, T##op##_swap, type, SWAP, SHMI_AMO_SWAP, A_SET(type))                               \
-    PAIR(void, T##op##_fetch_nbi, type, FETCH_LATER, SHMI_AMO_FETCH, A_FETCH_NBI(type))            \
+#define EXTENDED(op, T, type)                                                           \
+    PAIR(type, T##op##_fetch, type, FETCH, SHMI_AMO_FETCH, A_FETCH(type))               \
+    PAIR(void, T##op##_set, type, UPDATE, SHMI_AMO_SET, A_SET(type))                    \
+    PAIR(type, T##op##_swap, type, SWAP, SHMI_AMO_SWAP, A_SET(type))                    \
+    PAIR(void, T##op##_fetch_nbi, type, FETCH_LATER, SHMI_AMO_FETCH, A_FETCH_NBI(type)) \
     PAIR(void, T##op##_swap_nbi, type, SWAP_LATER, SHMI_AMO_SWAP, A_SWAP_NBI(type))
 SHMEMI_FOR_AMO_EXT(EXTENDED, _atomic)
 
 /* Whole numbers: compare-and-swap, add, increment. */
-#define STANDARD(op, T, type)                                                                      \
-    PAIR(type, T##op##_compare_swap, type, CSWAP, SHMI_AMO_CSWAP, A_CSWAP(type))                   \
-    PAIR(void, T##op##_inc, type, UPDATE_BY_ONE, SHMI_AMO_ADD, A_INC(type))                        \
-    PAIR(type, T##op##_fetch_inc, type, SWAP_ONE, SHMI_AMO_ADD, A_INC(type))                       \
-    PAIR(void, T##op##_add, type, UPDATE, SHMI_AMO_ADD, A_SET(type))                               \
-    PAIR(type, T##op##_fetch_add, type, SWAP, SHMI_AMO_ADD, A_SET(type))                           \
-    PAIR(void, T##op##_compare_swap_nbi, type, CSWAP_LATER, SHMI_AMO_CSWAP, A_CSWAP_NBI(type))     \
-    PAIR(void, T##op##_fetch_inc_nbi, type, SWAP_ONE_LATER, SHMI_AMO_ADD, A_FINC_NBI(type))        \
+#define STANDARD(op, T, type)                                                                  \
+    PAIR(type, T##op##_compare_swap, type, CSWAP, SHMI_AMO_CSWAP, A_CSWAP(type))               \
+    PAIR(void, T##op##_inc, type, UPDATE_BY_ONE, SHMI_AMO_ADD, A_INC(type))                    \
+    PAIR(type, T##op##_fetch_inc, type, SWAP_ONE, SHMI_AMO_ADD, A_INC(type))                   \
+    PAIR(void, T##op##_add, type, UPDATE, SHMI_AMO_ADD, A_SET(type))                           \
+    PAIR(type, T##op##_fetch_add, type, SWAP, SHMI_AMO_ADD, A_SET(type))                       \
+    PAIR(void, T##op##_compare_swap_nbi, type, CSWAP_LATER, SHMI_AMO_CSWAP, A_CSWAP_NBI(type)) \
+    PAIR(void, T##op##_fetch_inc_nbi, type, SWAP_ONE_LATER, SHMI_AMO_ADD, A_FINC_NBI(type))    \
     PAIR(void, T##op##_fetch_add_nbi, type, SWAP_LATER, SHMI_AMO_ADD, A_SWAP_NBI(type))
 SHMEMI_FOR_AMO(STANDARD, _atomic)
 
 /* Bits. */
-#define BITWISE(op, T, type)                                                                       \
-    PAIR(void, T##op##_and, type, UPDATE, SHMI_AMO_AND, A_SET(type))                               \
-    PAIR(type, T##op##_fetch_and, type, SWAP, SHMI_AMO_AND, A_SET(type))                           \
-    PAIR(void, T##op##_fetch_and_nbi, type, SWAP_LATER, SHMI_AMO_AND, A_SWAP_NBI(type))            \
-    PAIR(void, T##op##_or, type, UPDATE, SHMI_AMO_OR, A_SET(type))                                 \
-    PAIR(type, T##op##_fetch_or, type, SWAP, SHMI_AMO_OR, A_SET(type))                             \
-    PAIR(void, T##op##_fetch_or_nbi, type, SWAP_LATER, SHMI_AMO_OR, A_SWAP_NBI(type))              \
-    PAIR(void, T##op##_xor, type, UPDATE, SHMI_AMO_XOR, A_SET(type))                               \
-    PAIR(type, T##op##_fetch_xor, type, SWAP, SHMI_AMO_XOR, A_SET(type))                           \
+#define BITWISE(op, T, type)                                                            \
+    PAIR(void, T##op##_and, type, UPDATE, SHMI_AMO_AND, A_SET(type))                    \
+    PAIR(type, T##op##_fetch_and, type, SWAP, SHMI_AMO_AND, A_SET(type))                \
+    PAIR(void, T##op##_fetch_and_nbi, type, SWAP_LATER, SHMI_AMO_AND, A_SWAP_NBI(type)) \
+    PAIR(void, T##op##_or, type, UPDATE, SHMI_AMO_OR, A_SET(type))                      \
+    PAIR(type, T##op##_fetch_or, type, SWAP, SHMI_AMO_OR, A_SET(type))                  \
+    PAIR(void, T##op##_fetch_or_nbi, type, SWAP_LATER, SHMI_AMO_OR, A_SWAP_NBI(type))   \
+    PAIR(void, T##op##_xor, type, UPDATE, SHMI_AMO_XOR, A_SET(type))                    \
+    PAIR(type, T##op##_fetch_xor, type, SWAP, SHMI_AMO_XOR, A_SET(type))                \
     PAIR(void, T##op##_fetch_xor_nbi, type, SWAP_LATER, SHMI_AMO_XOR, A_SWAP_NBI(type))
 SHMEMI_FOR_AMO_BIT(BITWISE, _atomic)
 
 /* The names of 1.3, deprecated: without contexts. */
+/* clang-format off */
 #define OLD(ret, name, type, CALL, op, ...)                                                        \
     ret shmem##name(__VA_ARGS__)                                                                   \
     {                                                                                              \
         CALL(type, op, &shmi_ctx_default)                                                          \
     }                                                                                              \
     PSHMEM(name)
-#define OLD_EXTENDED(op, T, type)                                                                  \
-    OLD(type, T##_fetch, type, FETCH, SHMI_AMO_FETCH, A_FETCH(type))                               \
-    OLD(void, T##_set, type, UPDATE, SHMI_AMO_SET, A_SET(type))                                    \
+/* clang-format on */
+#define OLD_EXTENDED(op, T, type)                                    \
+    OLD(type, T##_fetch, type, FETCH, SHMI_AMO_FETCH, A_FETCH(type)) \
+    OLD(void, T##_set, type, UPDATE, SHMI_AMO_SET, A_SET(type))      \
     OLD(type, T##_swap, type, SWAP, SHMI_AMO_SWAP, A_SET(type))
 SHMEMI_FOR_AMO_EXT(OLD_EXTENDED, )
 
-#define OLD_STANDARD(op, T, type)                                                                  \
-    OLD(type, T##_cswap, type, CSWAP, SHMI_AMO_CSWAP, A_CSWAP(type))                               \
-    OLD(void, T##_inc, type, UPDATE_BY_ONE, SHMI_AMO_ADD, A_INC(type))                             \
-    OLD(type, T##_finc, type, SWAP_ONE, SHMI_AMO_ADD, A_INC(type))                                 \
-    OLD(void, T##_add, type, UPDATE, SHMI_AMO_ADD, A_SET(type))                                    \
+#define OLD_STANDARD(op, T, type)                                      \
+    OLD(type, T##_cswap, type, CSWAP, SHMI_AMO_CSWAP, A_CSWAP(type))   \
+    OLD(void, T##_inc, type, UPDATE_BY_ONE, SHMI_AMO_ADD, A_INC(type)) \
+    OLD(type, T##_finc, type, SWAP_ONE, SHMI_AMO_ADD, A_INC(type))     \
+    OLD(void, T##_add, type, UPDATE, SHMI_AMO_ADD, A_SET(type))        \
     OLD(type, T##_fadd, type, SWAP, SHMI_AMO_ADD, A_SET(type))
 SHMEMI_FOR_AMO(OLD_STANDARD, )

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* amo.h -- the one atomic memory operation: every atomic and signal of the standard is a call of it. */
+/* amo.h -- the one atomic memory operation: every atomic and signal of the standard is a call of
+ * it. */
 #ifndef SHMI_AMO_H
 #define SHMI_AMO_H
 

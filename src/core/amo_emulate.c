@@ -3,8 +3,8 @@
  * amo_emulate.c -- atomics through a network, also those that it does not have itself.
  *
  * What a network must have on 8-byte words is compare-and-swap; all other operations on them are
- * loops of it.  4-byte words are never updated through the 8-byte word around them: a plain store of
- * a CPU to the neighbour could be lost.  So a network must have its own 4-byte compare-and-swap,
+ * loops of it.  4-byte words are never updated through the 8-byte word around them: a plain store
+ * of a CPU to the neighbour could be lost.  So a network must have its own 4-byte compare-and-swap,
  * which transports without one build out of messages to the owner.
  */
 #include "core/amo_emulate.h"

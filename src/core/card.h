@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* card.h -- what each PE tells all others about itself when a job starts: one blob, one exchange. */
+/* card.h -- what each PE tells all others about itself when a job starts: one blob, one exchange.
+ * */
 #ifndef SHMI_CARD_H
 #define SHMI_CARD_H
 
@@ -14,17 +15,17 @@
 struct shmi_card {
     uint64_t version; /* SHMI_CARD_VERSION */
     struct shmi_node_ticket ticket;
-    uint64_t slots;     /* SHMEM_TEAMS_MAX */
-    uint64_t heap;      /* offset of the user's heap in the heap segment */
+    uint64_t slots; /* SHMEM_TEAMS_MAX */
+    uint64_t heap;  /* offset of the user's heap in the heap segment */
     uint64_t heap_len;
-    uint64_t data;      /* offset of the static data's copy in the object */
+    uint64_t data; /* offset of the static data's copy in the object */
     struct {
         uint64_t addr; /* in that PE's address space */
         uint64_t len;
     } segment[SHMI_SEGMENTS];
     uint64_t cpus[16];    /* affinity mask */
     uint32_t cpus_usable; /* the mask, cut by a quota */
-    char     host[64];    /* name, for people */
+    char host[64];        /* name, for people */
 };
 
 #endif

@@ -53,7 +53,8 @@ void shmi_check_symmetric(const char *who, const char *argument, const void *add
         size_t rest = (size_t)(seg->base + seg->len - (const char *)addr);
         if (len > rest) {
             shmi_fatal("%s: %s %p + %zu bytes goes past the end of the static data, which is %zu "
-                       "bytes on", who, argument, addr, len, rest);
+                       "bytes on",
+                       who, argument, addr, len, rest);
         }
         return;
     }
@@ -68,7 +69,8 @@ void shmi_check_symmetric(const char *who, const char *argument, const void *add
     size_t rest = (size_t)(start + block - (const char *)addr);
     if (len > rest) {
         shmi_fatal("%s: %s %p + %zu bytes goes past its block of %zu bytes at %p, which ends %zu "
-                   "bytes on", who, argument, addr, len, block, (const void *)start, rest);
+                   "bytes on",
+                   who, argument, addr, len, block, (const void *)start, rest);
     }
 }
 
@@ -96,7 +98,8 @@ void shmi_check_same(const char *who, struct shmi_team *team, const char *what, 
     shmi_coll_agree(who, team, SHMI_AGREE_MAX, range, range, 2);
     if (range[0] != ~range[1]) {
         shmi_fatal("%s: %s is %lu here, and between %lu and %lu on the team's PEs: it must be the "
-                   "same on all", who, what, (unsigned long)value, (unsigned long)~range[1],
+                   "same on all",
+                   who, what, (unsigned long)value, (unsigned long)~range[1],
                    (unsigned long)range[0]);
     }
 }

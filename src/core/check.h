@@ -2,8 +2,8 @@
 /*
  * check.h -- is what the caller passed what the standard asks for?  (SHMEM_CHECK=1)
  *
- * Every check ends the job with one line that names the routine, the argument, its value and what is
- * allowed.  Those that answer a question of the library's own are made in every run.
+ * Every check ends the job with one line that names the routine, the argument, its value and what
+ * is allowed.  Those that answer a question of the library's own are made in every run.
  */
 #ifndef SHMI_CHECK_H
 #define SHMI_CHECK_H

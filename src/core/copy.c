@@ -2,9 +2,10 @@
 /*
  * copy.c -- large copies.
  *
- * On x86, up to a few MiB the processor's own copy (rep movsb) is best: it writes whole lines without
- * reading them first, and they stay in the cache for whoever reads them next.  What is larger than a
- * core's share of the last cache would only push out everything else: it is streamed past it.
+ * On x86, up to a few MiB the processor's own copy (rep movsb) is best: it writes whole lines
+ * without reading them first, and they stay in the cache for whoever reads them next.  What is
+ * larger than a core's share of the last cache would only push out everything else: it is streamed
+ * past it.
  */
 #include "core/copy.h"
 
@@ -25,7 +26,7 @@ static void copy_repeat(void *dst, const void *src, size_t len)
 
 static void copy_stream(char *dst, const char *src, size_t len)
 {
-    size_t head = (size_t)-(uintptr_t)dst % SHMI_LINE;
+    size_t head = (size_t) - (uintptr_t)dst % SHMI_LINE;
     memcpy(dst, src, head);
     dst += head;
     src += head;

@@ -16,12 +16,12 @@
 struct shmi_channel;
 
 struct shmi_ctx {
-    struct shmi_team    *team;    /* PE arguments are its members; NULL before init */
+    struct shmi_team *team;       /* PE arguments are its members; NULL before init */
     struct shmi_channel *channel; /* of the network; NULL where there is none */
-    bool                 shared;  /* threads may use it at once: lock around the channel */
-    long                 options;
-    pthread_mutex_t      lock;    /* of the channel */
-    struct shmi_ctx     *next;    /* of the team's contexts */
+    bool shared;                  /* threads may use it at once: lock around the channel */
+    long options;
+    pthread_mutex_t lock;  /* of the channel */
+    struct shmi_ctx *next; /* of the team's contexts */
 };
 
 extern SHMI_HIDDEN struct shmi_ctx shmi_ctx_default;
@@ -44,12 +44,12 @@ static inline int shmi_ctx_pe(const struct shmi_ctx *ctx, int pe)
 
 /* The channel of a context, locked if it must be, and its release. */
 struct shmi_channel *shmi_ctx_enter(struct shmi_ctx *ctx);
-void                 shmi_ctx_leave(struct shmi_ctx *ctx);
+void shmi_ctx_leave(struct shmi_ctx *ctx);
 
-int  shmi_ctx_open(void); /* the default context; 0 or -errno */
+int shmi_ctx_open(void); /* the default context; 0 or -errno */
 void shmi_ctx_close(void);
 
-int  shmi_ctx_create(struct shmi_team *team, long options, struct shmi_ctx **ctx);
+int shmi_ctx_create(struct shmi_team *team, long options, struct shmi_ctx **ctx);
 void shmi_ctx_destroy(struct shmi_ctx *ctx);
 
 #endif

@@ -13,13 +13,13 @@
 #include "core/team.h"
 
 static struct {
-    char  *base;
+    char *base;
     size_t len;
-    int    fd; /* -1: no holes are known, all is copied */
+    int fd; /* -1: no holes are known, all is copied */
     size_t offset;
-    char  *copy; /* between the moments before and after a fork */
-    bool   registered;
-    bool   in_child;
+    char *copy; /* between the moments before and after a fork */
+    bool registered;
+    bool in_child;
 } guarded = {.fd = -1};
 
 /* Holes of the object have never been touched; reading them would fill them. */

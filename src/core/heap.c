@@ -43,7 +43,7 @@ struct shmi_heap {
     uint64_t random;
 };
 
-/* ---- the tree ---------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 /* Put right what a record knows of those below it, and they of it. */
 static void renew(struct block *tree)
@@ -162,7 +162,7 @@ static struct block *tree_first_fit(struct block *tree, size_t len, size_t align
     return fits(tree, len, align) ? tree : tree_first_fit(tree->right, len, align);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* A sequence that looks random and is the same everywhere: a counter, scrambled by Steele, Lea and
  * Flood's splitmix64. */
@@ -219,7 +219,8 @@ static struct block *block_cut(struct shmi_heap *heap, struct block *block, size
     return upper;
 }
 
-/* Move the border between a block and the free one behind it, which vanishes when nothing is left. */
+/* Move the border between a block and the free one behind it, which vanishes when nothing is left.
+ * */
 static void block_set_end(struct shmi_heap *heap, struct block *block, size_t end)
 {
     struct block *next = block->next;
@@ -256,7 +257,7 @@ static void count_used(struct shmi_heap *heap, size_t used)
     heap->peak = shmi_max(heap->peak, used);
 }
 
-/* ---- the contract ------------------------------------------------------------------------------ */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 int shmi_heap_init(struct shmi_heap **heap, size_t len, size_t base_align)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* info.c -- what a program may ask about itself, its PEs and its memory (section 9.1), and pcontrol. */
+/* info.c -- what a program may ask about itself, its PEs and its memory (section 9.1), and
+ * pcontrol. */
 #include <stdint.h>
 #include <string.h>
 
@@ -50,7 +51,8 @@ int shmem_addr_accessible(const void *addr, int pe)
 {
     shmi_require_running(__func__);
     const struct shmi_segment *seg = shmi_segment_of(addr);
-    bool is_ours = seg == &shmi_segments[SHMI_SEGMENT_HEAP] && (const char *)addr < shmi_segment_heap();
+    bool is_ours =
+        seg == &shmi_segments[SHMI_SEGMENT_HEAP] && (const char *)addr < shmi_segment_heap();
     return pe >= 0 && pe < shmi_job.n_pes && seg != NULL && !is_ours;
 }
 PSHMEM(_addr_accessible)

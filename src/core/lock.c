@@ -78,7 +78,7 @@ static uint64_t my_word(const long *lock)
 struct lock_waiting {
     struct shmi_waiting base;
     const long *lock;
-    uint64_t    bits; /* any of these */
+    uint64_t bits; /* any of these */
 };
 
 static bool has_bits(struct shmi_waiting *waiting)

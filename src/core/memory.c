@@ -2,8 +2,8 @@
 /*
  * memory.c -- memory management: shmem_malloc and its relatives (section 9.3).
  *
- * All PEs make the same calls, so each PE's allocator, which depends on nothing else, gives the same
- * offset; nothing is communicated but the barrier that the standard asks for.
+ * All PEs make the same calls, so each PE's allocator, which depends on nothing else, gives the
+ * same offset; nothing is communicated but the barrier that the standard asks for.
  */
 #include "core/memory.h"
 
@@ -27,7 +27,7 @@
 
 static struct {
     struct shmi_heap *heap;
-    pthread_mutex_t   lock; /* of the heap: checks look into it from any thread */
+    pthread_mutex_t lock; /* of the heap: checks look into it from any thread */
 } memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int shmi_memory_open(void)
@@ -54,8 +54,8 @@ bool shmi_memory_find(const void *addr, const char **start, size_t *len)
 {
     size_t offset = 0;
     pthread_mutex_lock(&memory.lock);
-    bool found = memory.heap != NULL &&
-                 shmi_heap_find(memory.heap, offset_of(addr), &offset, len, NULL);
+    bool found =
+        memory.heap != NULL && shmi_heap_find(memory.heap, offset_of(addr), &offset, len, NULL);
     pthread_mutex_unlock(&memory.lock);
     if (found) {
         *start = shmi_segment_heap() + offset;
@@ -76,8 +76,8 @@ static void report_exhaustion(const char *who, size_t size)
     shmi_memory_stats(&stats);
     if (shmi_job.my_pe == 0) { /* it is the same on all PEs: one line for all */
         shmi_error("%s: no room for %zu bytes in the symmetric heap of %zu: %zu are free, the "
-                   "largest block is %zu; a larger SHMEM_SYMMETRIC_SIZE helps", who, size,
-                   stats.capacity, stats.free, stats.largest);
+                   "largest block is %zu; a larger SHMEM_SYMMETRIC_SIZE helps",
+                   who, size, stats.capacity, stats.free, stats.largest);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include "core/heap.h"
 
-int  shmi_memory_open(void); /* over the heap segment; 0 or -errno */
+int shmi_memory_open(void); /* over the heap segment; 0 or -errno */
 void shmi_memory_close(void);
 
 /* The block of shmem_malloc that holds an address: false where there is none. */

@@ -24,18 +24,18 @@
 
 /* What a PE says of one candidate; its address follows. */
 struct offer {
-    int32_t  status; /* 0, or -errno */
+    int32_t status; /* 0, or -errno */
     uint32_t address_len;
     uint64_t key[SHMI_SEGMENTS];
     struct shmi_net_facts facts;
 };
 
 static struct {
-    const char         *names[MAX_CANDIDATES];
+    const char *names[MAX_CANDIDATES];
     struct shmi_network networks[MAX_CANDIDATES];
-    struct offer        offers[MAX_CANDIDATES];
-    struct shmi_blob    addresses[MAX_CANDIDATES];
-    int                 n;
+    struct offer offers[MAX_CANDIDATES];
+    struct shmi_blob addresses[MAX_CANDIDATES];
+    int n;
 } candidates;
 
 static void log_for_module(int level, const char *file, int line, const char *format, ...)
@@ -88,7 +88,9 @@ static int expose(struct shmi_network *network, uint64_t *keys)
 {
     for (int i = 0; i < SHMI_SEGMENTS; i++) {
         struct shmi_memory memory = {
-            .base = shmi_segments[i].base, .len = shmi_segments[i].len, .dmabuf = -1,
+            .base = shmi_segments[i].base,
+            .len = shmi_segments[i].len,
+            .dmabuf = -1,
         };
         int rc = memory.len == 0 ? 0 : network->transport->expose(network->net, &memory, &keys[i]);
         if (rc != 0) {
@@ -102,7 +104,9 @@ static void withdraw(struct shmi_network *network, const uint64_t *keys)
 {
     for (int i = 0; i < SHMI_SEGMENTS; i++) {
         struct shmi_memory memory = {
-            .base = shmi_segments[i].base, .len = shmi_segments[i].len, .dmabuf = -1,
+            .base = shmi_segments[i].base,
+            .len = shmi_segments[i].len,
+            .dmabuf = -1,
         };
         if (memory.len != 0) {
             network->transport->withdraw(network->net, &memory, keys[i]);
@@ -116,8 +120,8 @@ static void try_candidate(int i)
     struct offer *offer = &candidates.offers[i];
     *offer = (struct offer){.status = 0};
     candidates.addresses[i] = (struct shmi_blob){.bytes = NULL};
-    offer->status = shmi_transport_open(network, candidates.names[i], &shmi_services, shmi_job.my_pe,
-                                        shmi_job.n_pes);
+    offer->status = shmi_transport_open(network, candidates.names[i], &shmi_services,
+                                        shmi_job.my_pe, shmi_job.n_pes);
     offer->facts = network->facts;
     if (offer->status != 0) {
         return;

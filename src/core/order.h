@@ -19,8 +19,8 @@ static inline void shmi_fence(struct shmi_ctx *ctx)
     }
 }
 
-/* All earlier operations of the context, and plain stores, are complete and visible to all PEs: also
- * before any later load of this PE, which is what the full fence is for. */
+/* All earlier operations of the context, and plain stores, are complete and visible to all PEs:
+ * also before any later load of this PE, which is what the full fence is for. */
 static inline void shmi_quiet(struct shmi_ctx *ctx)
 {
     shmi_order_all();

@@ -70,6 +70,7 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
 
 /* The routines of the standard.  A macro names and forwards; each function has a twin that takes a
  * context. */
+/* clang-format off */
 #define COPY(name, type, elem, move, when)                                                         \
     void shmem##name(type *dest, const type *source, size_t nelems, int pe)                        \
     {                                                                                              \
@@ -81,6 +82,7 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
     }                                                                                              \
     PSHMEM(name)                                                                                   \
     PSHMEM(_ctx##name)
+/* clang-format on */
 
 #define PUT(op, T, type)     COPY(T##op, type, sizeof(type), shmi_put, SHMI_NOW)
 #define GET(op, T, type)     COPY(T##op, type, sizeof(type), shmi_get, SHMI_NOW)
@@ -105,32 +107,32 @@ COPY(_getmem, void, 1, shmi_get, SHMI_NOW)
 COPY(_putmem_nbi, void, 1, shmi_put, SHMI_LATER)
 COPY(_getmem_nbi, void, 1, shmi_get, SHMI_LATER)
 
-#define P(op, T, type)                                                                             \
-    void shmem##T##op(type *dest, type value, int pe)                                              \
-    {                                                                                              \
-        shmi_p(__func__, &shmi_ctx_default, dest, &value, sizeof(type), pe);                       \
-    }                                                                                              \
-    void shmem_ctx##T##op(shmem_ctx_t ctx, type *dest, type value, int pe)                         \
-    {                                                                                              \
-        shmi_p(__func__, shmi_ctx_of(ctx), dest, &value, sizeof(type), pe);                        \
-    }                                                                                              \
-    PSHMEM(T##op)                                                                                  \
+#define P(op, T, type)                                                       \
+    void shmem##T##op(type *dest, type value, int pe)                        \
+    {                                                                        \
+        shmi_p(__func__, &shmi_ctx_default, dest, &value, sizeof(type), pe); \
+    }                                                                        \
+    void shmem_ctx##T##op(shmem_ctx_t ctx, type *dest, type value, int pe)   \
+    {                                                                        \
+        shmi_p(__func__, shmi_ctx_of(ctx), dest, &value, sizeof(type), pe);  \
+    }                                                                        \
+    PSHMEM(T##op)                                                            \
     PSHMEM(_ctx##T##op)
 SHMEMI_FOR_RMA(P, _p)
 
-#define G(op, T, type)                                                                             \
-    type shmem##T##op(const type *source, int pe)                                                  \
-    {                                                                                              \
-        type value;                                                                                \
-        shmi_g(__func__, &shmi_ctx_default, &value, source, sizeof(type), pe);                     \
-        return value;                                                                              \
-    }                                                                                              \
-    type shmem_ctx##T##op(shmem_ctx_t ctx, const type *source, int pe)                             \
-    {                                                                                              \
-        type value;                                                                                \
-        shmi_g(__func__, shmi_ctx_of(ctx), &value, source, sizeof(type), pe);                      \
-        return value;                                                                              \
-    }                                                                                              \
-    PSHMEM(T##op)                                                                                  \
+#define G(op, T, type)                                                         \
+    type shmem##T##op(const type *source, int pe)                              \
+    {                                                                          \
+        type value;                                                            \
+        shmi_g(__func__, &shmi_ctx_default, &value, source, sizeof(type), pe); \
+        return value;                                                          \
+    }                                                                          \
+    type shmem_ctx##T##op(shmem_ctx_t ctx, const type *source, int pe)         \
+    {                                                                          \
+        type value;                                                            \
+        shmi_g(__func__, shmi_ctx_of(ctx), &value, source, sizeof(type), pe);  \
+        return value;                                                          \
+    }                                                                          \
+    PSHMEM(T##op)                                                              \
     PSHMEM(_ctx##T##op)
 SHMEMI_FOR_RMA(G, _g)

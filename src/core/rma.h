@@ -26,9 +26,9 @@ void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
 void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
                      size_t len, int pe, enum shmi_when when);
 
-__attribute__((always_inline)) static inline void
-shmi_put(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len, int pe,
-         enum shmi_when when)
+__attribute__((always_inline)) static inline void shmi_put(const char *who, struct shmi_ctx *ctx,
+                                                           void *dest, const void *source,
+                                                           size_t len, int pe, enum shmi_when when)
 {
     char *there = shmi_reach_fast(dest, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
@@ -38,9 +38,9 @@ shmi_put(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, 
     }
 }
 
-__attribute__((always_inline)) static inline void
-shmi_get(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len, int pe,
-         enum shmi_when when)
+__attribute__((always_inline)) static inline void shmi_get(const char *who, struct shmi_ctx *ctx,
+                                                           void *dest, const void *source,
+                                                           size_t len, int pe, enum shmi_when when)
 {
     const char *there = shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {

@@ -4,7 +4,8 @@
  *
  * A PE's memory object holds, one after the other, its heap segment and a copy of the executable's
  * writable pages, which is mapped in their place: so its neighbours reach its static variables by
- * load and store too, and position-independent executables, whose addresses differ, are no obstacle.
+ * load and store too, and position-independent executables, whose addresses differ, are no
+ * obstacle.
  */
 #include "core/segment.h"
 
@@ -32,10 +33,10 @@ struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 static struct {
     struct shmi_node_ticket ticket;
     struct shmi_node_ticket *tickets; /* of all PEs */
-    char  *base;                      /* of this PE's object */
+    char *base;                       /* of this PE's object */
     size_t heap;                      /* offset of the user's heap */
     size_t heap_len;
-    int    n_mapped;
+    int n_mapped;
 } memory;
 
 /* The executable's writable pages, but for those that become read-only after relocation. */
@@ -77,9 +78,10 @@ static int check_memory(size_t wanted, int pes)
     if (wanted <= have) {
         return 0;
     }
-    shmi_error("SHMEM_SYMMETRIC_SIZE asks for %zu MiB in all for %d PE%s of this node, but %s gives "
-               "%zu MiB: choose %zuM or less", wanted >> 20, pes, pes == 1 ? "" : "s", limit,
-               have >> 20, (have / (size_t)pes) >> 20);
+    shmi_error(
+        "SHMEM_SYMMETRIC_SIZE asks for %zu MiB in all for %d PE%s of this node, but %s gives "
+        "%zu MiB: choose %zuM or less",
+        wanted >> 20, pes, pes == 1 ? "" : "s", limit, have >> 20, (have / (size_t)pes) >> 20);
     return -ENOMEM;
 }
 
@@ -138,7 +140,8 @@ static int compare_cards(const struct shmi_card *cards, int pe)
     }
     if (cards[pe].segment[SHMI_SEGMENT_DATA].len != cards[0].segment[SHMI_SEGMENT_DATA].len) {
         shmi_debug("PE %d runs another executable than PE 0: static variables of the two are not "
-                   "symmetric", pe);
+                   "symmetric",
+                   pe);
     }
     memory.heap_len = shmi_min(memory.heap_len, cards[pe].heap_len);
     return 0;
@@ -146,8 +149,8 @@ static int compare_cards(const struct shmi_card *cards, int pe)
 
 static void set_windows(const struct shmi_card *card, int pe, char *base)
 {
-    const uint64_t start[SHMI_SEGMENTS] = {[SHMI_SEGMENT_HEAP] = 0,
-                                           [SHMI_SEGMENT_DATA] = card->data};
+    const uint64_t start[SHMI_SEGMENTS] = {
+        [SHMI_SEGMENT_HEAP] = 0, [SHMI_SEGMENT_DATA] = card->data};
     for (int i = 0; i < SHMI_SEGMENTS; i++) {
         bool mapped = base != NULL && (i != SHMI_SEGMENT_DATA || shmi_config.static_sharing);
         char *map = mapped ? base + start[i] : NULL;

@@ -19,18 +19,18 @@
 #include "core/base/util.h"
 
 struct shmi_window {
-    char    *map;  /* the segment of that PE, mapped here for plain loads and stores; or NULL */
-    char    *amo;  /* the same where the CPU may also do the atomics on it; or NULL */
+    char *map;     /* the segment of that PE, mapped here for plain loads and stores; or NULL */
+    char *amo;     /* the same where the CPU may also do the atomics on it; or NULL */
     uint64_t addr; /* where it starts in that PE's own address space */
     uint64_t key;  /* the network's key for it */
 };
 
 struct shmi_segment {
-    char               *base;
-    size_t              open;   /* bytes that the fast paths see: len, or 0 to close them */
+    char *base;
+    size_t open;                /* bytes that the fast paths see: len, or 0 to close them */
     struct shmi_window *window; /* by PE of the world */
-    size_t              len;    /* 0 until init and after finalize: no address is found then */
-    const char         *name;   /* "heap", "static data" */
+    size_t len;                 /* 0 until init and after finalize: no address is found then */
+    const char *name;           /* "heap", "static data" */
 };
 
 enum { SHMI_SEGMENT_HEAP, SHMI_SEGMENT_DATA, SHMI_SEGMENTS };
@@ -83,12 +83,12 @@ char *shmi_reach_amo(const void *addr, int pe);
 /* Life: create this PE's own memory, describe it in the card that goes to all PEs, then, with all
  * cards known, build the windows.  0, or -errno after logging. */
 struct shmi_card;
-int  shmi_segment_create(struct shmi_card *mine);
-int  shmi_segment_join(const struct shmi_card *cards);
+int shmi_segment_create(struct shmi_card *mine);
+int shmi_segment_join(const struct shmi_card *cards);
 void shmi_segment_leave(void);
 
 /* The part of the heap segment that shmem_malloc manages; the smallest of all PEs. */
-char  *shmi_segment_heap(void);
+char *shmi_segment_heap(void);
 size_t shmi_segment_heap_len(void);
 
 /* Open the fast paths to the segments, or close them. */

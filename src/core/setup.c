@@ -34,11 +34,11 @@ enum shmi_stage shmi_stage = SHMI_BEFORE_INIT;
 bool shmi_observing;
 
 static struct {
-    pthread_mutex_t lock;       /* of init and finalize */
-    int             nested;     /* inits without a finalize */
-    bool            exit_hooked;
-    bool            exit_is_end; /* start_pes was called: exit is as good as shmem_finalize */
-    bool            threaded;    /* more than one thread may call the library */
+    pthread_mutex_t lock; /* of init and finalize */
+    int nested;           /* inits without a finalize */
+    bool exit_hooked;
+    bool exit_is_end; /* start_pes was called: exit is as good as shmem_finalize */
+    bool threaded;    /* more than one thread may call the library */
 } setup = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void shmi_not_running(const char *who)
@@ -266,4 +266,3 @@ void start_pes(int npes)
     }
 }
 PTWIN(start_pes)
-

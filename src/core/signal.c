@@ -69,6 +69,7 @@ put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source
     }
 }
 
+/* clang-format off */
 #define PUT_SIGNAL(name, type, elem, when)                                                         \
     void shmem##name(type *dest, const type *source, size_t nelems, uint64_t *sig_addr,            \
                      uint64_t signal, int sig_op, int pe)                                          \
@@ -84,11 +85,12 @@ put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source
     }                                                                                              \
     PSHMEM(name)                                                                                   \
     PSHMEM(_ctx##name)
+/* clang-format on */
 
-#define TYPED(op, T, type)         PUT_SIGNAL(T##op, type, sizeof(type), SHMI_NOW)
-#define TYPED_NBI(op, T, type)     PUT_SIGNAL(T##op, type, sizeof(type), SHMI_LATER)
-#define SIZED(op, bits, tail)      PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_NOW)
-#define SIZED_NBI(op, bits, tail)  PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_LATER)
+#define TYPED(op, T, type)        PUT_SIGNAL(T##op, type, sizeof(type), SHMI_NOW)
+#define TYPED_NBI(op, T, type)    PUT_SIGNAL(T##op, type, sizeof(type), SHMI_LATER)
+#define SIZED(op, bits, tail)     PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_NOW)
+#define SIZED_NBI(op, bits, tail) PUT_SIGNAL(op##bits##tail, void, (bits) / 8, SHMI_LATER)
 SHMEMI_FOR_RMA(TYPED, _put_signal)
 SHMEMI_FOR_RMA(TYPED_NBI, _put_signal_nbi)
 SHMEMI_FOR_SIZES(SIZED, _put, _signal)
@@ -96,16 +98,16 @@ SHMEMI_FOR_SIZES(SIZED_NBI, _put, _signal_nbi)
 PUT_SIGNAL(_putmem_signal, void, 1, SHMI_NOW)
 PUT_SIGNAL(_putmem_signal_nbi, void, 1, SHMI_LATER)
 
-#define SIGNAL(name, operation)                                                                    \
-    void shmem##name(uint64_t *sig_addr, uint64_t signal, int pe)                                  \
-    {                                                                                              \
-        shmi_amo(__func__, &shmi_ctx_default, operation, sig_addr, 8, signal, 0, SHMI_LATER, pe);  \
-    }                                                                                              \
-    void shmem_ctx##name(shmem_ctx_t ctx, uint64_t *sig_addr, uint64_t signal, int pe)             \
-    {                                                                                              \
-        shmi_amo(__func__, shmi_ctx_of(ctx), operation, sig_addr, 8, signal, 0, SHMI_LATER, pe);   \
-    }                                                                                              \
-    PSHMEM(name)                                                                                   \
+#define SIGNAL(name, operation)                                                                   \
+    void shmem##name(uint64_t *sig_addr, uint64_t signal, int pe)                                 \
+    {                                                                                             \
+        shmi_amo(__func__, &shmi_ctx_default, operation, sig_addr, 8, signal, 0, SHMI_LATER, pe); \
+    }                                                                                             \
+    void shmem_ctx##name(shmem_ctx_t ctx, uint64_t *sig_addr, uint64_t signal, int pe)            \
+    {                                                                                             \
+        shmi_amo(__func__, shmi_ctx_of(ctx), operation, sig_addr, 8, signal, 0, SHMI_LATER, pe);  \
+    }                                                                                             \
+    PSHMEM(name)                                                                                  \
     PSHMEM(_ctx##name)
 SIGNAL(_signal_set, SHMI_AMO_SET)
 SIGNAL(_signal_add, SHMI_AMO_ADD)

@@ -10,8 +10,8 @@
 #include "core/memory.h"
 
 static const char *const names[SHMI_STATS_KINDS] = {
-    [SHMI_STATS_PUT] = "put",       [SHMI_STATS_GET] = "get",
-    [SHMI_STATS_AMO] = "atomic",    [SHMI_STATS_SIGNAL] = "put with signal",
+    [SHMI_STATS_PUT] = "put",         [SHMI_STATS_GET] = "get",
+    [SHMI_STATS_AMO] = "atomic",      [SHMI_STATS_SIGNAL] = "put with signal",
     [SHMI_STATS_COLL] = "collective",
 };
 

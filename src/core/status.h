@@ -17,13 +17,13 @@ enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_LEFT };
 
 struct shmi_status {
     uint32_t presence; /* enum shmi_presence */
-    int32_t  pid;
+    int32_t pid;
     uint32_t waiting; /* 1 while the rest is meant */
-    int32_t  for_pe;  /* of the world, or -1: anybody */
+    int32_t for_pe;   /* of the world, or -1: anybody */
     uint64_t since;   /* nanoseconds of CLOCK_MONOTONIC */
     uint64_t offset;  /* of the awaited word in its segment, when symmetric */
-    char     who[48];
-    char     segment[16]; /* its segment's name; empty when the word is the library's own */
+    char who[48];
+    char segment[16]; /* its segment's name; empty when the word is the library's own */
 };
 
 /* The page of a PE of the world, or NULL when it is on another node. */

@@ -2,9 +2,9 @@
 /*
  * strided.c -- strided and interleaved block transfers: iput, iget, ibput, ibget (section 9.6).
  *
- * All are the same thing: nblocks blocks of len bytes, dst bytes apart at the one side and sst bytes
- * apart at the other.  Through a network the blocks go out unwaited, and one quiet ends them where
- * the call must have finished with the caller's memory.
+ * All are the same thing: nblocks blocks of len bytes, dst bytes apart at the one side and sst
+ * bytes apart at the other.  Through a network the blocks go out unwaited, and one quiet ends them
+ * where the call must have finished with the caller's memory.
  */
 #include "core/base/export.h"
 #include "core/check.h"
@@ -14,8 +14,8 @@
 struct blocks {
     ptrdiff_t dst; /* bytes from block to block at dest */
     ptrdiff_t sst; /* and at source */
-    size_t    len; /* bytes of a block */
-    size_t    n;
+    size_t len;    /* bytes of a block */
+    size_t n;
 };
 
 static void check(const char *who, const struct shmi_ctx *ctx, const char *argument,
@@ -23,14 +23,14 @@ static void check(const char *who, const struct shmi_ctx *ctx, const char *argum
 {
     shmi_require_running(who);
     if (shmi_observing && blocks->n != 0) {
-        shmi_check_rma(who, ctx, argument, addr,
-                       (size_t)stride * (blocks->n - 1) + blocks->len, pe);
+        shmi_check_rma(who, ctx, argument, addr, (size_t)stride * (blocks->n - 1) + blocks->len,
+                       pe);
     }
 }
 
-__attribute__((always_inline)) static inline void
-put_blocks(const char *who, struct shmi_ctx *ctx, char *dest, const char *source,
-           struct blocks blocks, int pe)
+__attribute__((always_inline)) static inline void put_blocks(const char *who, struct shmi_ctx *ctx,
+                                                             char *dest, const char *source,
+                                                             struct blocks blocks, int pe)
 {
     char *there = blocks.n == 0 ? NULL : shmi_reach_fast(dest, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
@@ -49,12 +49,11 @@ put_blocks(const char *who, struct shmi_ctx *ctx, char *dest, const char *source
     }
 }
 
-__attribute__((always_inline)) static inline void
-get_blocks(const char *who, struct shmi_ctx *ctx, char *dest, const char *source,
-           struct blocks blocks, int pe)
+__attribute__((always_inline)) static inline void get_blocks(const char *who, struct shmi_ctx *ctx,
+                                                             char *dest, const char *source,
+                                                             struct blocks blocks, int pe)
 {
-    const char *there =
-        blocks.n == 0 ? NULL : shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
+    const char *there = blocks.n == 0 ? NULL : shmi_reach_fast(source, shmi_ctx_pe(ctx, pe));
     if (shmi_likely(there != NULL)) {
         for (size_t i = 0; i < blocks.n; i++) {
             shmi_copy(dest, there, blocks.len);
@@ -84,36 +83,36 @@ static inline struct blocks in_bytes(ptrdiff_t dst, ptrdiff_t sst, size_t bsize,
     };
 }
 
-#define STRIDED(name, type, size, move)                                                            \
-    void shmem##name(type *dest, const type *source, ptrdiff_t dst, ptrdiff_t sst, size_t nelems,  \
-                     int pe)                                                                       \
-    {                                                                                              \
-        move(__func__, &shmi_ctx_default, (char *)dest, (const char *)source,                      \
-             in_bytes(dst, sst, 1, nelems, size), pe);                                             \
-    }                                                                                              \
-    void shmem_ctx##name(shmem_ctx_t ctx, type *dest, const type *source, ptrdiff_t dst,           \
-                         ptrdiff_t sst, size_t nelems, int pe)                                     \
-    {                                                                                              \
-        move(__func__, shmi_ctx_of(ctx), (char *)dest, (const char *)source,                       \
-             in_bytes(dst, sst, 1, nelems, size), pe);                                             \
-    }                                                                                              \
-    PSHMEM(name)                                                                                   \
+#define STRIDED(name, type, size, move)                                                           \
+    void shmem##name(type *dest, const type *source, ptrdiff_t dst, ptrdiff_t sst, size_t nelems, \
+                     int pe)                                                                      \
+    {                                                                                             \
+        move(__func__, &shmi_ctx_default, (char *)dest, (const char *)source,                     \
+             in_bytes(dst, sst, 1, nelems, size), pe);                                            \
+    }                                                                                             \
+    void shmem_ctx##name(shmem_ctx_t ctx, type *dest, const type *source, ptrdiff_t dst,          \
+                         ptrdiff_t sst, size_t nelems, int pe)                                    \
+    {                                                                                             \
+        move(__func__, shmi_ctx_of(ctx), (char *)dest, (const char *)source,                      \
+             in_bytes(dst, sst, 1, nelems, size), pe);                                            \
+    }                                                                                             \
+    PSHMEM(name)                                                                                  \
     PSHMEM(_ctx##name)
 
-#define BLOCKS(name, type, size, move)                                                             \
-    void shmem##name(type *dest, const type *source, ptrdiff_t dst, ptrdiff_t sst, size_t bsize,   \
-                     size_t nblocks, int pe)                                                       \
-    {                                                                                              \
-        move(__func__, &shmi_ctx_default, (char *)dest, (const char *)source,                      \
-             in_bytes(dst, sst, bsize, nblocks, size), pe);                                        \
-    }                                                                                              \
-    void shmem_ctx##name(shmem_ctx_t ctx, type *dest, const type *source, ptrdiff_t dst,           \
-                         ptrdiff_t sst, size_t bsize, size_t nblocks, int pe)                      \
-    {                                                                                              \
-        move(__func__, shmi_ctx_of(ctx), (char *)dest, (const char *)source,                       \
-             in_bytes(dst, sst, bsize, nblocks, size), pe);                                        \
-    }                                                                                              \
-    PSHMEM(name)                                                                                   \
+#define BLOCKS(name, type, size, move)                                                           \
+    void shmem##name(type *dest, const type *source, ptrdiff_t dst, ptrdiff_t sst, size_t bsize, \
+                     size_t nblocks, int pe)                                                     \
+    {                                                                                            \
+        move(__func__, &shmi_ctx_default, (char *)dest, (const char *)source,                    \
+             in_bytes(dst, sst, bsize, nblocks, size), pe);                                      \
+    }                                                                                            \
+    void shmem_ctx##name(shmem_ctx_t ctx, type *dest, const type *source, ptrdiff_t dst,         \
+                         ptrdiff_t sst, size_t bsize, size_t nblocks, int pe)                    \
+    {                                                                                            \
+        move(__func__, shmi_ctx_of(ctx), (char *)dest, (const char *)source,                     \
+             in_bytes(dst, sst, bsize, nblocks, size), pe);                                      \
+    }                                                                                            \
+    PSHMEM(name)                                                                                 \
     PSHMEM(_ctx##name)
 
 #define IPUT(op, T, type)  STRIDED(T##op, type, sizeof(type), put_blocks)

@@ -20,9 +20,9 @@ struct shmi_team *shmi_team_world;
 struct shmi_team *shmi_team_shared;
 
 static struct {
-    struct shmi_team *all;    /* linked by next */
-    int              *shared; /* the PEs whose memory is mapped here */
-    pthread_mutex_t   lock;   /* of the list */
+    struct shmi_team *all; /* linked by next */
+    int *shared;           /* the PEs whose memory is mapped here */
+    pthread_mutex_t lock;  /* of the list */
 } teams = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int shmi_team_member(const struct shmi_team *team, int pe)
@@ -150,10 +150,17 @@ int shmi_team_open(void)
         }
     }
     struct shmi_team world = {
-        .stride = 1, .n_pes = n_pes, .my_pe = shmi_job.my_pe, .predefined = true,
+        .stride = 1,
+        .n_pes = n_pes,
+        .my_pe = shmi_job.my_pe,
+        .predefined = true,
     };
     struct shmi_team shared = {
-        .root = teams.shared, .stride = 1, .n_pes = n_shared, .my_pe = my_shared, .predefined = true,
+        .root = teams.shared,
+        .stride = 1,
+        .n_pes = n_shared,
+        .my_pe = my_shared,
+        .predefined = true,
     };
     shmi_ids_open();
     shmi_team_world = shmi_team_make(&world, SHMI_ID_WORLD, 0);

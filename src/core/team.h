@@ -42,21 +42,21 @@ struct shmi_slot {
 #define SHMI_NEAR 8
 
 struct shmi_team {
-    const int *root;     /* world numbers of the ancestor's PEs, or NULL: they are the world's */
-    int        start;    /* member i is root[start + i * stride] */
-    int        stride;
-    int        n_pes;
-    int        my_pe;
-    uint32_t   id;
-    bool       on_node;  /* every member's memory is mapped here */
-    bool       predefined;
-    uint64_t   step;     /* synchronisations of this team that this PE has entered */
-    void     (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
-    struct shmi_slot *near[SHMI_NEAR]; /* the members' slots; set with sync */
-    uint64_t   first;    /* what step was at the start */
-    int        num_contexts; /* as configured */
-    struct shmi_ctx  *contexts;  /* the contexts created on it, linked */
-    struct shmi_team *next;      /* of the list of all teams */
+    const int *root; /* world numbers of the ancestor's PEs, or NULL: they are the world's */
+    int start;       /* member i is root[start + i * stride] */
+    int stride;
+    int n_pes;
+    int my_pe;
+    uint32_t id;
+    bool on_node; /* every member's memory is mapped here */
+    bool predefined;
+    uint64_t step; /* synchronisations of this team that this PE has entered */
+    void (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
+    struct shmi_slot *near[SHMI_NEAR];                     /* the members' slots; set with sync */
+    uint64_t first;                                        /* what step was at the start */
+    int num_contexts;                                      /* as configured */
+    struct shmi_ctx *contexts;                             /* the contexts created on it, linked */
+    struct shmi_team *next;                                /* of the list of all teams */
 };
 
 /* NULL before init and after finalize. */
@@ -104,7 +104,7 @@ struct shmi_team *shmi_team_required(const char *who, shmem_team_t handle);
 struct shmi_team *shmi_team_active_set(const char *who, int start, int log_stride, int size,
                                        long *psync);
 
-int  shmi_team_open(void);  /* the world and the shared team; 0 or -errno */
+int shmi_team_open(void);   /* the world and the shared team; 0 or -errno */
 void shmi_team_close(void); /* destroys all teams, and their contexts */
 
 #endif

@@ -3,9 +3,10 @@
  * team_active_set.c -- teams for the deprecated collectives over active sets.
  *
  * An active set becomes a team at its first use and stays one.  Its members have nothing in common
- * yet but the pSync array of the call: each adds itself to pSync[0] of the set's first PE, the root,
- * which finds an id that is free on all of them, takes it there by atomics, and answers with the
- * first step in pSync[1] and the id in pSync[2].  Every word is SHMEM_SYNC_VALUE again at the end.
+ * yet but the pSync array of the call: each adds itself to pSync[0] of the set's first PE, the
+ * root, which finds an id that is free on all of them, takes it there by atomics, and answers with
+ * the first step in pSync[1] and the id in pSync[2].  Every word is SHMEM_SYNC_VALUE again at the
+ * end.
  */
 #include <stdlib.h>
 
@@ -25,7 +26,7 @@ struct active_set {
     int start;
     int log_stride;
     int size;
-    struct shmi_team  *team;
+    struct shmi_team *team;
     struct active_set *next;
 };
 
@@ -106,8 +107,9 @@ static uint32_t take_id(const char *who, const struct shmi_team *set)
             }
         }
     }
-    shmi_fatal("%s: no team id is free for another active set; SHMEM_TEAMS_MAX, now %ld, allows more",
-               who, shmi_config.teams_max);
+    shmi_fatal(
+        "%s: no team id is free for another active set; SHMEM_TEAMS_MAX, now %ld, allows more", who,
+        shmi_config.teams_max);
 }
 
 /* The root's part: collect, decide, answer. */

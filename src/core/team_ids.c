@@ -15,7 +15,7 @@
 
 static struct {
     uint64_t *free; /* bits */
-    size_t    words;
+    size_t words;
 } ids;
 
 static struct shmi_slot *my_slot(uint32_t id)

@@ -17,16 +17,16 @@
 enum { SHMI_ID_WORLD, SHMI_ID_SHARED };
 
 /* The free ids of this PE: a bit each, in words of 64. */
-void     shmi_ids_open(void);
-void     shmi_ids_close(void);
-size_t    shmi_ids_words(void);
+void shmi_ids_open(void);
+void shmi_ids_close(void);
+size_t shmi_ids_words(void);
 uint64_t *shmi_ids_bits(void); /* in symmetric memory */
 uint64_t shmi_ids_word(size_t word);
 
 /* Take a free id; false: somebody was faster.  Give it back, with the last step made with it, from
  * which the next team that gets it counts on. */
-bool     shmi_id_claim(uint32_t id);
-void     shmi_id_release(uint32_t id, uint64_t last);
+bool shmi_id_claim(uint32_t id);
+void shmi_id_release(uint32_t id, uint64_t last);
 uint64_t shmi_id_last(uint32_t id);
 
 /* A team of this shape, under a claimed id, whose steps begin after first. */

@@ -2,10 +2,10 @@
 /*
  * team_split.c -- making teams out of teams (sections 9.4.6 and 9.4.7).
  *
- * A split is collective over the parent.  Its members agree twice, each time by one small reduction:
- * which id is free for all members of the new team, and whether all could take it, together with the
- * step from which the new team counts: past all steps ever made in the slots of that id, so that no
- * number in them is ever taken for a new one.
+ * A split is collective over the parent.  Its members agree twice, each time by one small
+ * reduction: which id is free for all members of the new team, and whether all could take it,
+ * together with the step from which the new team counts: past all steps ever made in the slots of
+ * that id, so that no number in them is ever taken for a new one.
  */
 #include <errno.h>
 
@@ -73,8 +73,8 @@ static int make(const char *who, struct shmi_team *parent, const struct shmi_tea
     int64_t id = agree_id(who, parent, shape->n_pes != 0, &first);
     if (id < 0) {
         if (parent->my_pe == 0) {
-            shmi_error("%s: a PE is a member of %ld teams already; SHMEM_TEAMS_MAX allows more", who,
-                       shmi_config.teams_max);
+            shmi_error("%s: a PE is a member of %ld teams already; SHMEM_TEAMS_MAX allows more",
+                       who, shmi_config.teams_max);
         }
         return -1;
     }
@@ -137,7 +137,7 @@ int shmem_team_split_strided(shmem_team_t parent_team, int start, int stride, in
     if (!is_valid_triplet(parent, start, stride, size)) {
         if (parent->my_pe == 0) {
             shmi_debug("%s: start %d, stride %d, size %d leave the parent's PEs 0 to %d", __func__,
-                      start, stride, size, parent->n_pes - 1);
+                       start, stride, size, parent->n_pes - 1);
         }
         return -1;
     }

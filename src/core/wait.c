@@ -3,8 +3,8 @@
  * wait.c -- the one place where a PE waits.
  *
  *     spin     politely, where every PE has a core of its own
- *     yield    a yield on an idle core costs little more than a look at the word; on a shared one it
- *              lets the PE run that is waited for
+ *     yield    a yield on an idle core costs little more than a look at the word; on a shared one
+ *              it lets the PE run that is waited for
  *     nap      for a sixteenth of the time already waited, at most a millisecond: so the nap never
  *              makes a wait more than some percent longer, and a PE that waits long needs no CPU
  */
@@ -29,22 +29,22 @@
 #include "transport/transport.h"
 
 enum {
-    SPIN_NS = 20 * 1000,        /* about the cost of being put to sleep and woken again */
-    YIELD_NS = 1000 * 1000,     /* with a core of one's own */
+    SPIN_NS = 20 * 1000,    /* about the cost of being put to sleep and woken again */
+    YIELD_NS = 1000 * 1000, /* with a core of one's own */
     YIELD_SHARED_NS = 200 * 1000,
     NAP_MIN_NS = 10 * 1000,
     NAP_MAX_NS = 1000 * 1000,
     NAP_SHARE = 16,
-    LOOKS_PER_CLOCK = 16,       /* reading the clock costs as much as several looks */
+    LOOKS_PER_CLOCK = 16, /* reading the clock costs as much as several looks */
 };
-#define PEERS_NS (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
+#define PEERS_NS  (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
 #define SECOND_NS 1000000000u
-#define STUCK_NS (3u * SECOND_NS) /* when nothing has moved for so long, nothing does any more */
+#define STUCK_NS  (3u * SECOND_NS) /* when nothing has moved for so long, nothing does any more */
 
 static struct {
     uint64_t spin_ns;
     uint64_t yield_ns;
-    bool     crowded; /* more PEs than cores */
+    bool crowded; /* more PEs than cores */
 } patience = {.spin_ns = SPIN_NS, .yield_ns = YIELD_NS};
 
 static uint64_t now_ns(void)
@@ -186,8 +186,10 @@ static void check_peer(struct shmi_waiting *waiting, int pe)
                    status->pid, waiting->who);
     }
     if (presence == SHMI_LEFT && pe == waiting->pe && !waiting->done(waiting)) {
-        shmi_fatal("PE %d has left the job with shmem_finalize or exit, and this PE waits for it in "
-                   "%s: ending the job", pe, waiting->who);
+        shmi_fatal(
+            "PE %d has left the job with shmem_finalize or exit, and this PE waits for it in "
+            "%s: ending the job",
+            pe, waiting->who);
     }
 }
 
@@ -208,9 +210,10 @@ static void check_exits(struct shmi_waiting *waiting)
         }
     }
     if (exiting >= 0 && !waiting->done(waiting)) {
-        shmi_fatal("PE %d has returned from main or called exit without shmem_finalize, and this PE "
-                   "waits in %s, the others likewise: ending the job",
-                   exiting, waiting->who);
+        shmi_fatal(
+            "PE %d has returned from main or called exit without shmem_finalize, and this PE "
+            "waits in %s, the others likewise: ending the job",
+            exiting, waiting->who);
     }
 }
 
@@ -280,8 +283,8 @@ void shmi_wait(struct shmi_waiting *waiting)
 
 struct reaching {
     struct shmi_waiting base;
-    const uint64_t     *word;
-    uint64_t            value;
+    const uint64_t *word;
+    uint64_t value;
 };
 
 static bool has_reached(struct shmi_waiting *waiting)

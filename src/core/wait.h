@@ -21,9 +21,9 @@
 
 /* What a PE waits for; lives on the waiter's stack. */
 struct shmi_waiting {
-    const char *who;   /* the public routine */
-    const void *addr;  /* of the word, in this process; or NULL */
-    int         pe;    /* the PE of the world that is waited for, or -1: anybody */
+    const char *who;  /* the public routine */
+    const void *addr; /* of the word, in this process; or NULL */
+    int pe;           /* the PE of the world that is waited for, or -1: anybody */
     bool (*done)(struct shmi_waiting *waiting); /* has it come?  May be called at any time */
 };
 

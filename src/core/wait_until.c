@@ -2,9 +2,9 @@
 /*
  * wait_until.c -- point-to-point synchronisation: waiting for and testing variables (section 9.11).
  *
- * A value of any type becomes a key of 64 bits whose unsigned order is the type's own; then there is
- * one comparison.  In the routine of each type the compiler sees the size and the sign, and leaves
- * just a load and a compare.
+ * A value of any type becomes a key of 64 bits whose unsigned order is the type's own; then there
+ * is one comparison.  In the routine of each type the compiler sees the size and the sign, and
+ * leaves just a load and a compare.
  */
 #include <stdint.h>
 
@@ -20,7 +20,7 @@
 /* Where values lie and what kind they are. */
 struct kind {
     unsigned size; /* 2, 4 or 8 */
-    bool     is_signed;
+    bool is_signed;
 };
 
 #define SIGN (UINT64_C(1) << 63)
@@ -77,9 +77,9 @@ struct single {
     struct shmi_waiting base;
     const void *ivar;
     struct kind kind;
-    int         cmp;
-    uint64_t    key;
-    uint64_t    seen; /* the key that satisfied */
+    int cmp;
+    uint64_t key;
+    uint64_t seen; /* the key that satisfied */
 };
 
 static bool single_holds(struct shmi_waiting *waiting)
@@ -136,16 +136,16 @@ INLINE int test_one(const char *who, const void *ivar, struct kind kind, int cmp
 struct several {
     struct shmi_waiting base;
     const char *ivars;
-    size_t      nelems;
-    const int  *status; /* a variable whose status is not 0 takes no part; NULL: all do */
+    size_t nelems;
+    const int *status; /* a variable whose status is not 0 takes no part; NULL: all do */
     struct kind kind;
-    int         cmp;
-    const char *values;  /* one for each variable ... */
-    size_t      stride;  /* ... or 0: the same for all */
-    size_t     *indices; /* of those that hold, or NULL */
-    size_t      n_held;
-    size_t      held;    /* one of them */
-    size_t      n_asked; /* variables that take part */
+    int cmp;
+    const char *values; /* one for each variable ... */
+    size_t stride;      /* ... or 0: the same for all */
+    size_t *indices;    /* of those that hold, or NULL */
+    size_t n_held;
+    size_t held;    /* one of them */
+    size_t n_asked; /* variables that take part */
 };
 
 static bool takes_part(const struct several *several, size_t i)
@@ -288,56 +288,56 @@ static size_t test_some(struct several several)
 
 /* ---- the routines of the standard ---- */
 
-#define KIND(type)                                                                                 \
-    (struct kind)                                                                                  \
-    {                                                                                              \
-        .size = sizeof(type), .is_signed = (type)-1 < (type)1                                      \
+#define KIND(type)                                            \
+    (struct kind)                                             \
+    {                                                         \
+        .size = sizeof(type), .is_signed = (type)-1 < (type)1 \
     }
 #define KEY(type, value) key_of(&(value), KIND(type), false)
 
-#define SINGLE(name, type)                                                                         \
-    void shmem##name##_wait_until(type *ivar, int cmp, type cmp_value)                             \
-    {                                                                                              \
-        wait_one(__func__, ivar, KIND(type), cmp, KEY(type, cmp_value));                           \
-    }                                                                                              \
-    PSHMEM(name##_wait_until)                                                                      \
-    int shmem##name##_test(type *ivar, int cmp, type cmp_value)                                    \
-    {                                                                                              \
-        return test_one(__func__, ivar, KIND(type), cmp, KEY(type, cmp_value));                    \
-    }                                                                                              \
+#define SINGLE(name, type)                                                      \
+    void shmem##name##_wait_until(type *ivar, int cmp, type cmp_value)          \
+    {                                                                           \
+        wait_one(__func__, ivar, KIND(type), cmp, KEY(type, cmp_value));        \
+    }                                                                           \
+    PSHMEM(name##_wait_until)                                                   \
+    int shmem##name##_test(type *ivar, int cmp, type cmp_value)                 \
+    {                                                                           \
+        return test_one(__func__, ivar, KIND(type), cmp, KEY(type, cmp_value)); \
+    }                                                                           \
     PSHMEM(name##_test)
 
 /* One value for all variables, and its twin with one for each; where is NULL or indices. */
-#define SEVERAL(type, where, first_value, step)                                                    \
-    (struct several)                                                                               \
-    {                                                                                              \
-        .base = {.who = __func__}, .ivars = (const char *)ivars, .nelems = nelems,                 \
-        .status = status, .kind = KIND(type), .cmp = cmp, .values = (const char *)(first_value),   \
-        .stride = step, .indices = where                                                           \
+#define SEVERAL(type, where, first_value, step)                                                  \
+    (struct several)                                                                             \
+    {                                                                                            \
+        .base = {.who = __func__}, .ivars = (const char *)ivars, .nelems = nelems,               \
+        .status = status, .kind = KIND(type), .cmp = cmp, .values = (const char *)(first_value), \
+        .stride = step, .indices = where                                                         \
     }
-#define MANY(ret, name, type, call, where, ...)                                                    \
-    ret shmem##name(type *ivars, size_t nelems, __VA_ARGS__ int cmp, type cmp_value)               \
-    {                                                                                              \
-        return call(SEVERAL(type, where, &cmp_value, 0));                                          \
-    }                                                                                              \
-    PSHMEM(name)                                                                                   \
-    ret shmem##name##_vector(type *ivars, size_t nelems, __VA_ARGS__ int cmp,                      \
-                             const type *cmp_values)                                               \
-    {                                                                                              \
-        return call(SEVERAL(type, where, cmp_values, sizeof(type)));                               \
-    }                                                                                              \
+#define MANY(ret, name, type, call, where, ...)                                      \
+    ret shmem##name(type *ivars, size_t nelems, __VA_ARGS__ int cmp, type cmp_value) \
+    {                                                                                \
+        return call(SEVERAL(type, where, &cmp_value, 0));                            \
+    }                                                                                \
+    PSHMEM(name)                                                                     \
+    ret shmem##name##_vector(type *ivars, size_t nelems, __VA_ARGS__ int cmp,        \
+                             const type *cmp_values)                                 \
+    {                                                                                \
+        return call(SEVERAL(type, where, cmp_values, sizeof(type)));                 \
+    }                                                                                \
     PSHMEM(name##_vector)
 
 #define STATUS             const int *status,
 #define INDICES_AND_STATUS size_t *indices, const int *status,
 
-#define ALL_FORMS(op, T, type)                                                                     \
-    SINGLE(T, type)                                                                                \
-    MANY(void, T##_wait_until_all, type, wait_all, NULL, STATUS)                                   \
-    MANY(size_t, T##_wait_until_any, type, wait_any, NULL, STATUS)                                 \
-    MANY(size_t, T##_wait_until_some, type, wait_some, indices, INDICES_AND_STATUS)                \
-    MANY(int, T##_test_all, type, test_all, NULL, STATUS)                                          \
-    MANY(size_t, T##_test_any, type, test_any, NULL, STATUS)                                       \
+#define ALL_FORMS(op, T, type)                                                      \
+    SINGLE(T, type)                                                                 \
+    MANY(void, T##_wait_until_all, type, wait_all, NULL, STATUS)                    \
+    MANY(size_t, T##_wait_until_any, type, wait_any, NULL, STATUS)                  \
+    MANY(size_t, T##_wait_until_some, type, wait_some, indices, INDICES_AND_STATUS) \
+    MANY(int, T##_test_all, type, test_all, NULL, STATUS)                           \
+    MANY(size_t, T##_test_any, type, test_any, NULL, STATUS)                        \
     MANY(size_t, T##_test_some, type, test_some, indices, INDICES_AND_STATUS)
 SHMEMI_FOR_SYNC(ALL_FORMS, )
 
@@ -354,11 +354,11 @@ void shmem_wait_until(long *ivar, int cmp, long cmp_value)
 }
 PSHMEM(_wait_until)
 
-#define OLD_WAIT(op, T, type)                                                                      \
-    void shmem##T##op(type *ivar, type cmp_value)                                                  \
-    {                                                                                              \
-        wait_one(__func__, ivar, KIND(type), SHMEM_CMP_NE, KEY(type, cmp_value));                  \
-    }                                                                                              \
+#define OLD_WAIT(op, T, type)                                                     \
+    void shmem##T##op(type *ivar, type cmp_value)                                 \
+    {                                                                             \
+        wait_one(__func__, ivar, KIND(type), SHMEM_CMP_NE, KEY(type, cmp_value)); \
+    }                                                                             \
     PSHMEM(T##op)
 OLD_WAIT(_wait, , long)
 SHMEMI_FOR_OLD_WAIT(OLD_WAIT, _wait)

@@ -2,8 +2,8 @@
 /*
  * loop.c -- the smallest transport: a network whose only host is this PE.
  *
- * It is what to copy for a new one, and the oracle of the transports' tests: every operation here is
- * done, completely and in order, when the call returns.
+ * It is what to copy for a new one, and the oracle of the transports' tests: every operation here
+ * is done, completely and in order, when the call returns.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ static int loop_open(struct shmi_net **net, const struct shmi_services *services
 {
     (void)services;
     if (n_pes != 1) {
-        snprintf(facts->what, sizeof(facts->what), "reaches this PE alone, and there are %d", n_pes);
+        snprintf(facts->what, sizeof(facts->what), "reaches this PE alone, and there are %d",
+                 n_pes);
         return -ENODEV;
     }
     struct shmi_net *mine = malloc(sizeof(*mine));
@@ -113,8 +114,8 @@ static void loop_amo(struct shmi_channel *ch, struct shmi_remote at, const struc
 {
     (void)ch;
     (void)when;
-    uint64_t old = shmi_amo_cpu((void *)(uintptr_t)at.addr, amo->op, amo->size, amo->value,
-                                amo->expected);
+    uint64_t old =
+        shmi_amo_cpu((void *)(uintptr_t)at.addr, amo->op, amo->size, amo->value, amo->expected);
     if (amo->fetch != NULL) {
         shmi_bits_to(amo->fetch, old, amo->size);
     }

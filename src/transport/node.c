@@ -43,8 +43,8 @@ static int open_object(size_t len)
 /* Map an object at an address of its own that is a multiple of a huge page. */
 static char *map_aligned(int fd, size_t len)
 {
-    char *room = mmap(NULL, len + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    char *room =
+        mmap(NULL, len + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) {
         return NULL;
     }
@@ -73,7 +73,8 @@ int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base)
     if (fd < 0 || ftruncate(fd, (off_t)len) != 0) {
         int error = errno;
         shmi_error("cannot get %zu MiB of shared memory for the symmetric heap: %m; a smaller "
-                   "SHMEM_SYMMETRIC_SIZE may help", len >> 20);
+                   "SHMEM_SYMMETRIC_SIZE may help",
+                   len >> 20);
         if (fd >= 0) {
             close(fd);
         }
@@ -83,7 +84,8 @@ int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base)
     if (map == NULL) {
         int error = errno;
         shmi_error("cannot map %zu MiB of symmetric memory: %m; see ulimit -v and "
-                   "SHMEM_SYMMETRIC_SIZE", len >> 20);
+                   "SHMEM_SYMMETRIC_SIZE",
+                   len >> 20);
         close(fd);
         return -error;
     }
@@ -119,7 +121,8 @@ int shmi_node_overlay(const struct shmi_node_ticket *ticket, void *addr, size_t 
     if (rc != 0) {
         errno = -rc;
         shmi_error("cannot share the program's %zu KiB of static variables: %m; "
-                   "SHMEM_STATIC_SHARING=no leaves them private", len >> 10);
+                   "SHMEM_STATIC_SHARING=no leaves them private",
+                   len >> 10);
     }
     return rc;
 }
@@ -132,7 +135,8 @@ int shmi_node_map(const struct shmi_node_ticket *ticket, char **base)
     if (fd < 0) {
         int error = errno;
         shmi_error("cannot open the memory of process %d through %s: %m; do the PEs run as one "
-                   "user, with /proc mounted?", ticket->pid, path);
+                   "user, with /proc mounted?",
+                   ticket->pid, path);
         return -error;
     }
     char *map = map_aligned(fd, ticket->len);

@@ -15,8 +15,8 @@
 /* What a neighbour needs to map the object; plain data that travels in a PE's blob. */
 struct shmi_node_ticket {
     uint64_t host; /* shmi_topology_host(): equal for PEs that can share memory */
-    int32_t  pid;
-    int32_t  fd;
+    int32_t pid;
+    int32_t fd;
     uint64_t len;
 };
 
@@ -29,7 +29,7 @@ int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base);
 int shmi_node_overlay(const struct shmi_node_ticket *ticket, void *addr, size_t len, size_t offset);
 
 /* Map a neighbour's object.  0, or -errno after logging what hinders it. */
-int  shmi_node_map(const struct shmi_node_ticket *ticket, char **base);
+int shmi_node_map(const struct shmi_node_ticket *ticket, char **base);
 void shmi_node_unmap(const struct shmi_node_ticket *ticket, char *base);
 
 /* Close the descriptor of this process's object, once all neighbours have mapped it. */

@@ -8,7 +8,8 @@
  *
  * A network module is a shared object in $libdir/npushmem that exports exactly one symbol, its
  * table `shmi_transport_<name>`; `loop`, the smallest transport, is built in and is what to copy.
- * To add a network: copy loop.c, fill in the table, name it in transport.c's list and in Makefile.am.
+ * To add a network: copy loop.c, fill in the table, name it in transport.c's list and in
+ * Makefile.am.
  */
 #ifndef SHMI_TRANSPORT_H
 #define SHMI_TRANSPORT_H
@@ -28,16 +29,16 @@ struct shmi_channel; /* one stream of operations on it; what a context owns */
 
 /* Memory of this PE, as the library hands it to a transport. */
 struct shmi_memory {
-    void       *base;
-    size_t      len;
+    void *base;
+    size_t len;
     const char *device; /* name of the accelerator it belongs to, or NULL for host memory */
-    int         dmabuf; /* a descriptor for it, or -1 */
-    uint64_t    offset; /* of base within the dmabuf */
+    int dmabuf;         /* a descriptor for it, or -1 */
+    uint64_t offset;    /* of base within the dmabuf */
 };
 
 /* Memory of another PE. */
 struct shmi_remote {
-    int      pe;
+    int pe;
     uint64_t addr; /* in that PE's terms */
     uint64_t key;  /* as that PE's expose() gave it */
 };
@@ -50,10 +51,10 @@ enum shmi_when {
 
 /* What open() found out about the network. */
 struct shmi_net_facts {
-    unsigned native4;  /* bit per shmi_amo_op that the network does on 4-byte words */
-    unsigned native8;  /* and on 8-byte words; what is missing the core builds, exactly */
-    bool     coherent; /* its atomics are atomic with those of the target's CPUs */
-    char     what[96]; /* for people: "tcp;ofi_rxm on eth0", "mlx5_0 port 1, RoCE v2" */
+    unsigned native4; /* bit per shmi_amo_op that the network does on 4-byte words */
+    unsigned native8; /* and on 8-byte words; what is missing the core builds, exactly */
+    bool coherent;    /* its atomics are atomic with those of the target's CPUs */
+    char what[96];    /* for people: "tcp;ofi_rxm on eth0", "mlx5_0 port 1, RoCE v2" */
 };
 
 /* What a module may ask of the library, so that the library need not export it. */
@@ -64,7 +65,7 @@ struct shmi_services {
 };
 
 struct shmi_transport {
-    unsigned    abi; /* SHMI_TRANSPORT_ABI */
+    unsigned abi; /* SHMI_TRANSPORT_ABI */
     const char *name;
 
     /*
@@ -114,9 +115,9 @@ struct shmi_transport {
 /* A network in use and its state; net == NULL where every PE is mapped here. */
 struct shmi_network {
     const struct shmi_transport *transport;
-    struct shmi_net             *net;
-    struct shmi_net_facts        facts;
-    void                        *handle; /* of the shared object, or NULL */
+    struct shmi_net *net;
+    struct shmi_net_facts facts;
+    void *handle; /* of the shared object, or NULL */
 };
 extern struct shmi_network shmi_network;
 

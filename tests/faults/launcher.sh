@@ -25,7 +25,8 @@ start() {
     ls /dev/shm | sort >"$tmp/shm"
     : >"$tmp/both"
     # shellcheck disable=SC2086  # a command with its options
-    env --default-signal=INT FAULT_JOB="$FAULT_MARK" $OSHRUN -n 3 "$fault" kill "$1" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    env --default-signal=INT FAULT_JOB="$FAULT_MARK" $OSHRUN -n 3 "$fault" kill "$1" \
+        >"$tmp/out" 2>"$tmp/err" </dev/null &
     launcher_pid=$!
     wait_for 20 all_there
 }

@@ -45,7 +45,8 @@ END
 chmod +x "$tmp/limited"
 job 2 -x SHMEM_SYMMETRIC_SIZE=16G "$tmp/limited" "$heap" 64
 check "no address space for the heap: fails" has_failed
-check "no address space: a line says so, and names the variable" line_has npushmem SHMEM_SYMMETRIC_SIZE
+check "no address space: a line says so, and names the variable" \
+    line_has npushmem SHMEM_SYMMETRIC_SIZE
 check "no address space: nothing is left" nothing_left
 
 # Everything at once is killed while large memory is in use.

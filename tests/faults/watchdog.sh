@@ -22,7 +22,8 @@ stuck() {
 }
 stuck wait shmem_long_wait_until
 stuck barrier shmem_barrier_all
-check "the barrier's report names the PE that is missing" line_has shmem_barrier_all 'PE 1([^0-9]|$)'
+check "the barrier's report names the PE that is missing" \
+    line_has shmem_barrier_all 'PE 1([^0-9]|$)'
 stuck lock shmem_set_lock
 check "the lock's report says which word it is" line_has shmem_set_lock 'static data \+ 0x'
 stuck reduce shmem_long_sum_reduce

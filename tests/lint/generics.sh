@@ -15,7 +15,8 @@ calls() {
 }
 
 # Without the type, which the compiler has checked: shmem_size_put may well be shmem_ulong_put.
-types='float|(long)?double|complex[fd]|[su]?char|u?short|u?int(8|16|32|64)?|u?long(long)?|size|ptrdiff'
+types='float|(long)?double|complex[fd]|[su]?char|u?short|u?int(8|16|32|64)?|u?long(long)?'
+types="$types|size|ptrdiff"
 untyped() {
     sed -E "s/\bshmem(_ctx)?_($types)_/shmem\1_T_/g"
 }

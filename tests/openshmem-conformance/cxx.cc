@@ -9,12 +9,12 @@
 #include <pshmem.h>
 #include <shmemx.h>
 
-static int  global_words[16];
+static int global_words[16];
 static long global_sum;
 
 // Handles can stand in static initialisers, and be compared.
 static shmem_team_t world = SHMEM_TEAM_WORLD;
-static shmem_ctx_t  default_context = SHMEM_CTX_DEFAULT;
+static shmem_ctx_t default_context = SHMEM_CTX_DEFAULT;
 
 // The constants are integer constant expressions.
 static int by_comparison(int comparison)
@@ -48,7 +48,7 @@ static void communication()
     int left = (me + n - 1) % n;
 
     std::vector<double> source(100, me + 0.5);
-    double             *dest = static_cast<double *>(shmem_malloc(100 * sizeof(double)));
+    double *dest = static_cast<double *>(shmem_malloc(100 * sizeof(double)));
     shmem_double_put(dest, &source[0], source.size(), next);
     shmem_int_p(&global_words[3], me, next);
     shmem_ctx_long_atomic_add(default_context, &global_sum, 7, next);
@@ -65,7 +65,7 @@ static void complex_reduction()
     int n = shmem_n_pes();
     // The header's complex types are C's, with the layout of an array of two.
     double *values = static_cast<double *>(shmem_calloc(4, sizeof(double)));
-    int    *sum = static_cast<int *>(shmem_calloc(2, sizeof(int)));
+    int *sum = static_cast<int *>(shmem_calloc(2, sizeof(int)));
     sum[0] = shmem_my_pe() + 1;
     check(shmem_int_sum_reduce(world, &sum[1], &sum[0], 1) == 0, "sum_reduce");
     check(sum[1] == n * (n + 1) / 2, "sum %d", sum[1]);

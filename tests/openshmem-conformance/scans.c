@@ -21,7 +21,8 @@ struct scan {
     { return shmem##T##_sum_exscan(team, (type *)dest, (const type *)source, n); }
 SHMEMI_FOR_SUM(FORWARD, )
 
-#define ROW(op, T, type) {OPERATION(op, T, type, "shmem" #T "_sum_scan"), inclusive##T, exclusive##T},
+#define ROW(op, T, type) \
+    {OPERATION(op, T, type, "shmem" #T "_sum_scan"), inclusive##T, exclusive##T},
 static const struct scan scans[] = {SHMEMI_FOR_SUM(ROW, _sum)};
 /* clang-format on */
 

@@ -47,7 +47,8 @@ SHMEMI_FOR_RMA(CTX, ctx)
 FOR_GENERICS(GENERIC, generic)
 FOR_GENERICS(GENERIC_CTX, generic_ctx)
 
-#define FOR_SIZES(F, form) F(form, 8, 1) F(form, 16, 2) F(form, 32, 4) F(form, 64, 8) F(form, 128, 16)
+#define FOR_SIZES(F, form) \
+    F(form, 8, 1) F(form, 16, 2) F(form, 32, 4) F(form, 64, 8) F(form, 128, 16)
 #define SIZED(form, bits, size)                                                                    \
     FORM(form, bits, void, blocking, shmem_put##bits##_signal(d, s, n, sig, signal, op, pe))       \
     FORM(form, bits, void, nbi, shmem_put##bits##_signal_nbi(d, s, n, sig, signal, op, pe))
@@ -65,8 +66,10 @@ FORM(ctx, mem, void, nbi, shmem_ctx_putmem_signal_nbi(ctx, d, s, n, sig, signal,
 
 #define PLAIN_ROW(form, T, type) {#form #T, false, sizeof(type), form##T##_blocking, form##T##_nbi},
 #define CTX_ROW(form, T, type) {#form #T, true, sizeof(type), form##T##_blocking, form##T##_nbi},
-#define PLAIN_SIZED_ROW(form, bits, size) {#form #bits, false, size, form##bits##_blocking, form##bits##_nbi},
-#define CTX_SIZED_ROW(form, bits, size) {#form #bits, true, size, form##bits##_blocking, form##bits##_nbi},
+#define PLAIN_SIZED_ROW(form, bits, size) \
+    {#form #bits, false, size, form##bits##_blocking, form##bits##_nbi},
+#define CTX_SIZED_ROW(form, bits, size) \
+    {#form #bits, true, size, form##bits##_blocking, form##bits##_nbi},
 static const struct form forms[] = {
     SHMEMI_FOR_RMA(PLAIN_ROW, plain)
     SHMEMI_FOR_RMA(CTX_ROW, ctx)

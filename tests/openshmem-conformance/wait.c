@@ -41,7 +41,8 @@ struct waiter {
 #define FORWARD(op, T, type)                                                                       \
     static void store##T(void *at, number value) { *(type *)at = (type)value; }                    \
     static number load##T(const void *at) { return (number)*(const type *)at; }                    \
-    static void put##T(void *at, number value, int pe) { shmem##T##_p((type *)at, (type)value, pe); } \
+    static void put##T(void *at, number value, int pe)                                             \
+    { shmem##T##_p((type *)at, (type)value, pe); }                                                 \
     static void wait##T(void *v, int cmp, number x)                                                \
     { shmem##T##_wait_until((type *)v, cmp, (type)x); }                                            \
     static int test##T(void *v, int cmp, number x)                                                 \
@@ -54,9 +55,11 @@ struct waiter {
     { return shmem##T##_wait_until_any((type *)v, n, status, cmp, (type)x); }                      \
     static size_t test_any##T(void *v, size_t n, const int *status, int cmp, number x)             \
     { return shmem##T##_test_any((type *)v, n, status, cmp, (type)x); }                            \
-    static size_t wait_some##T(void *v, size_t n, size_t *at, const int *status, int cmp, number x) \
+    static size_t wait_some##T(void *v, size_t n, size_t *at, const int *status, int cmp,          \
+                             number x)                                                             \
     { return shmem##T##_wait_until_some((type *)v, n, at, status, cmp, (type)x); }                 \
-    static size_t test_some##T(void *v, size_t n, size_t *at, const int *status, int cmp, number x) \
+    static size_t test_some##T(void *v, size_t n, size_t *at, const int *status, int cmp,          \
+                             number x)                                                             \
     { return shmem##T##_test_some((type *)v, n, at, status, cmp, (type)x); }                       \
     static void wait_all_vector##T(void *v, size_t n, const int *status, int cmp, const void *x)   \
     { shmem##T##_wait_until_all_vector((type *)v, n, status, cmp, (const type *)x); }              \

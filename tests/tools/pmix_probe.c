@@ -10,8 +10,8 @@
  *     say            "PE r of n"
  *     pid            "pid P"
  *     sleep          for a minute
- *     event          wait, up to ten seconds, for the event of another PE's death; "event C of PE r"
- *     R:exit=S       PE R exits with status S, without PMIx_Finalize
+ *     event          wait, up to ten seconds, for the event of another PE's death; "event C of PE
+ *     r" R:exit=S       PE R exits with status S, without PMIx_Finalize
  *     R:signal=S     PE R sends itself a signal
  *     R:abort=S      PE R calls PMIx_Abort
  *     R:sleep        PE R sleeps

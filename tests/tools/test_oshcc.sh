@@ -45,7 +45,8 @@ cc=$build/tools/oshcc
 cxx=$build/tools/oshc++
 
 shows "the headers of the source tree" "-I$source/include" "$cc" -show -c a.c
-shows "links with the library" "a.c .*-L$build/.libs -Wl,-rpath,$build/.libs -lnpushmem" "$cc" -show a.c
+shows "links with the library" "a.c .*-L$build/.libs -Wl,-rpath,$build/.libs -lnpushmem" \
+    "$cc" -show a.c
 for word in -c -S -E -M -fsyntax-only; do
     hides "does not link with $word" lnpushmem "$cc" -show $word a.c
 done
@@ -65,7 +66,8 @@ shows "--version" "^npushmem [0-9]" "$cc" --version
 
 # As installed: the script goes to another place together with the tree around it.
 prefix=$(sed -n "s/^prefix='\(.*\)'/\1/p" "$cc")
-bindir=$(sed -n 's/^bindir="\(.*\)"/\1/p' "$cc" | sed "s|\${exec_prefix}||; s|\${prefix}||; s|^$prefix||")
+bindir=$(sed -n 's/^bindir="\(.*\)"/\1/p' "$cc" |
+    sed "s|\${exec_prefix}||; s|\${prefix}||; s|^$prefix||")
 mkdir -p "$tmp/moved$bindir"
 cp "$cc" "$tmp/moved$bindir/oshcc"
 shows "moved, the headers" "-I$tmp/moved/" "$tmp/moved$bindir/oshcc" -show a.c
@@ -73,7 +75,8 @@ shows "moved, the library" "-Wl,-rpath,$tmp/moved/" "$tmp/moved$bindir/oshcc" -s
 ln -s "moved$bindir/oshcc" "$tmp/link"
 shows "through a link" "-I$tmp/moved/" "$tmp/link" -show a.c
 
-printf '#include <shmem.h>\nint main(void) { shmem_init(); shmem_finalize(); return 0; }\n' >"$tmp/a.c"
+printf '#include <shmem.h>\nint main(void) { shmem_init(); shmem_finalize(); return 0; }\n' \
+    >"$tmp/a.c"
 cp "$tmp/a.c" "$tmp/a.cc"
 "$cc" -Wall -Werror -c "$tmp/a.c" -o "$tmp/a.o" >"$tmp/out" 2>&1
 result $? "compiles C"

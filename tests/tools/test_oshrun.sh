@@ -182,7 +182,8 @@ begin()     # number of lines to wait for, arguments
     start=$(date +%s%N)
     : >"$tmp/out" # now, not when the shell in the background gets to it
     # A shell's background processes ignore SIGINT unless they are told otherwise.
-    env --default-signal=INT,QUIT "$oshrun" --launcher own "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    env --default-signal=INT,QUIT "$oshrun" --launcher own "$@" \
+        >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$!
     tries=0
     while [ "$(wc -l <"$tmp/out")" -lt "$wanted" ] && [ $tries -lt 100 ]; do
@@ -295,8 +296,8 @@ own_output()
     [ "$status" = 0 ] && [ "$took" -lt 3000 ] && ! grep -qsz '^47$' /proc/[0-9]*/cmdline
     result $? "and is ended otherwise"
     if script -qec true /dev/null >/dev/null 2>&1; then # there are terminals to be had
-        printf 'typed\n\004' | timeout 20 script -qec \
-            "'$oshrun' --launcher own -n 2 sh -c 'if [ \$PMIX_RANK = 0 ]; then read a; echo \"<\$a>\"; fi'" \
+        printf 'typed\n\004' | timeout 20 script -qec "'$oshrun' --launcher own -n 2 sh -c \
+            'if [ \$PMIX_RANK = 0 ]; then read a; echo \"<\$a>\"; fi'" \
             /dev/null >"$tmp/out" 2>"$tmp/err"
         status=$?
         [ "$status" = 0 ] && grep -q '<typed>' "$tmp/out"

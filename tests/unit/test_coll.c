@@ -4,8 +4,9 @@
  * mapping, each with windows and teams made by hand.
  *
  * The sequence of calls is the same on all PEs, made from a seed; each PE waits a little, at
- * random, here and there.  No PE synchronises with another but by the calls under test.  Every byte of a
- * result is compared with what this PE computes alone, and the bytes around it are looked at too.
+ * random, here and there.  No PE synchronises with another but by the calls under test.  Every byte
+ * of a result is compared with what this PE computes alone, and the bytes around it are looked at
+ * too.
  */
 #include <limits.h>
 #include <sched.h>

@@ -2,10 +2,10 @@
 /*
  * test_heap.c -- the symmetric heap's allocator, by hand and against a model.
  *
- * The model is an array of intervals in the order of offsets, searched from its start each time: too
- * simple to be wrong in the same way.  Random calls go to it and to two heaps; all three must agree
- * on every offset, error and statistic.  The linker sends malloc through __wrap_malloc, so that
- * records can be refused.
+ * The model is an array of intervals in the order of offsets, searched from its start each time:
+ * too simple to be wrong in the same way.  Random calls go to it and to two heaps; all three must
+ * agree on every offset, error and statistic.  The linker sends malloc through __wrap_malloc, so
+ * that records can be refused.
  */
 #include "core/heap.h"
 
@@ -21,7 +21,7 @@
 
 enum { LINE = 64, PAGE = 4096, MODEL_MAX = 8192, OPERATIONS = 60000, LIVE = 10000 };
 
-/* ---- refusing memory --------------------------------------------------------------------------- */
+/* ---- refusing memory ------------------------------------------------------------------------- */
 
 void *__real_malloc(size_t len);
 void *__wrap_malloc(size_t len);
@@ -37,7 +37,7 @@ void *__wrap_malloc(size_t len)
     return __real_malloc(len);
 }
 
-/* ---- small helpers ----------------------------------------------------------------------------- */
+/* ---- small helpers --------------------------------------------------------------------------- */
 
 static struct shmi_heap *new_heap(size_t len, size_t base_align)
 {
@@ -78,7 +78,7 @@ static bool is_whole(const struct shmi_heap *heap)
            stats.free == stats.capacity && stats.largest == stats.capacity;
 }
 
-/* ---- directed tests ---------------------------------------------------------------------------- */
+/* ---- directed tests -------------------------------------------------------------------------- */
 
 static void test_init(void)
 {
@@ -283,7 +283,7 @@ static void test_refused_records(void)
     shmi_heap_destroy(heap);
 }
 
-/* ---- the model --------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 struct interval {
     size_t start;
@@ -358,7 +358,7 @@ static int model_resize(struct model *model, size_t i, size_t len)
     return 0;
 }
 
-/* ---- random calls ------------------------------------------------------------------------------ */
+/* ---- random calls ---------------------------------------------------------------------------- */
 
 static uint64_t random_state;
 
@@ -538,7 +538,7 @@ static void test_fuzz(uint64_t seed, size_t capacity, size_t len_bits, size_t al
     shmi_heap_destroy(fuzz.twin);
 }
 
-/* ---- many blocks ------------------------------------------------------------------------------- */
+/* ---- many blocks ----------------------------------------------------------------------------- */
 
 /* Thousands of live blocks, every second neighbour freed: the tree has many holes to look past.
  * The time is told, not judged: machines differ. */

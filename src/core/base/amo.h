@@ -21,10 +21,10 @@ enum shmi_amo_op {
 /* One operation.  Values of 4-byte operations are in the low half. */
 struct shmi_amo {
     enum shmi_amo_op op;
-    unsigned         size; /* 4 or 8 bytes */
-    uint64_t         value;
-    uint64_t         expected; /* for SHMI_AMO_CSWAP */
-    void            *fetch;    /* where the old value goes (size bytes), or NULL */
+    unsigned size; /* 4 or 8 bytes */
+    uint64_t value;
+    uint64_t expected; /* for SHMI_AMO_CSWAP */
+    void *fetch;       /* where the old value goes (size bytes), or NULL */
 };
 
 /* A value of 4 or 8 bytes, whatever its type, as the bits that travel; and back. */
@@ -50,8 +50,8 @@ static inline void shmi_bits_to(void *value, uint64_t bits, unsigned size)
     }
 }
 
-/* Do it, return the old value (SET returns nothing of use: it is a plain store).  The operations are
- * ordered as a lock's would be, which costs nothing on x86 and keeps programs right that use an
+/* Do it, return the old value (SET returns nothing of use: it is a plain store).  The operations
+ * are ordered as a lock's would be, which costs nothing on x86 and keeps programs right that use an
  * atomic as a flag. */
 __attribute__((always_inline)) static inline uint64_t
 shmi_amo_cpu4(uint32_t *word, enum shmi_amo_op op, uint32_t value, uint32_t expected)

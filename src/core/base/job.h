@@ -13,14 +13,14 @@
 
 /* Bytes that one part of the library wants carried, unread, from one PE to others. */
 struct shmi_blob {
-    void  *bytes;
+    void *bytes;
     size_t len;
 };
 
 /* Set by shmi_job_open, constant until shmi_job_close. */
 struct shmi_job {
-    int         my_pe;
-    int         n_pes;
+    int my_pe;
+    int n_pes;
     const char *launcher; /* for people: "Open MPI (PMIx 4.2.2)", "none: a job of one PE" */
     const char *id;       /* the launcher's name of this job; differs between jobs */
 };

@@ -28,12 +28,12 @@ void shmi_log_set_pe(int pe);
  * return.  Without one, the process exits with status 1. */
 void shmi_log_set_abort(void (*end_job)(int status));
 
-#define shmi_fatal(...)                                                                            \
+#define shmi_fatal(...) \
     (shmi_log(SHMI_FATAL, __FILE__, __LINE__, __VA_ARGS__), __builtin_unreachable())
 #define shmi_error(...) shmi_log(SHMI_ERROR, __FILE__, __LINE__, __VA_ARGS__)
 #define shmi_warn(...)  shmi_log(SHMI_WARN, __FILE__, __LINE__, __VA_ARGS__)
 #define shmi_info(...)  shmi_log(SHMI_INFO, __FILE__, __LINE__, __VA_ARGS__)
-#define shmi_debug(...)                                                                            \
+#define shmi_debug(...) \
     (shmi_debugging ? shmi_log(SHMI_DEBUG, __FILE__, __LINE__, __VA_ARGS__) : (void)0)
 
 #endif
