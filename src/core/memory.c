@@ -21,8 +21,6 @@
 #include "core/segment.h"
 #include "core/setup.h"
 
-/* Alignment of the heap in every process, and so the most that can be promised. */
-#define HEAP_ALIGN (2u << 20)
 #define MIN_ALIGN  64
 
 static struct {
@@ -32,7 +30,7 @@ static struct {
 
 int shmi_memory_open(void)
 {
-    int rc = shmi_heap_init(&memory.heap, shmi_segment_heap_len(), HEAP_ALIGN);
+    int rc = shmi_heap_init(&memory.heap, shmi_segment_heap_len(), SHMI_HEAP_ALIGN);
     if (rc != 0) {
         shmi_error("no memory for the records of the symmetric heap");
     }
@@ -95,7 +93,8 @@ static void *allocate(const char *who, size_t size, size_t align, long hints)
     int rc = shmi_heap_alloc(memory.heap, size, align, hints, &offset);
     pthread_mutex_unlock(&memory.lock);
     if (rc == -EINVAL) {
-        shmi_error("%s: alignment %zu is not a power of two of at most %u", who, align, HEAP_ALIGN);
+        shmi_error("%s: alignment %zu is not a power of two of at most %zu", who, align,
+                   SHMI_HEAP_ALIGN);
     } else if (rc != 0) {
         report_exhaustion(who, size);
     }

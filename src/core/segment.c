@@ -25,8 +25,8 @@
 #include "core/status.h"
 #include "core/team.h"
 
-/* Alignment of the user's heap in the segment, and so the largest that shmem_align can promise. */
-#define HEAP_ALIGN (2u << 20)
+/* What the kernel can back with one page where it is configured to. */
+#define HUGE_PAGE (2u << 20)
 
 struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 
@@ -95,7 +95,7 @@ int shmi_segment_create(struct shmi_card *mine)
 
     size_t slots = (size_t)shmi_config.teams_max * sizeof(struct shmi_slot);
     size_t ids = (size_t)shmi_config.teams_max / 8 + sizeof(uint64_t); /* team_ids.c */
-    memory.heap = shmi_round_up(SHMI_SLOTS_OFFSET + slots + ids, HEAP_ALIGN);
+    memory.heap = shmi_round_up(SHMI_SLOTS_OFFSET + slots + ids, HUGE_PAGE);
     if (shmi_config.symmetric_size > SIZE_MAX / 4) {
         return check_memory(shmi_config.symmetric_size, 1);
     }
@@ -105,8 +105,9 @@ int shmi_segment_create(struct shmi_card *mine)
         return rc;
     }
     heap->len = memory.heap + memory.heap_len;
-    mine->data = shmi_round_up(heap->len, HEAP_ALIGN);
-    rc = shmi_node_create(mine->data + data->len, &memory.ticket, &memory.base);
+    mine->data = shmi_round_up(heap->len, HUGE_PAGE);
+    rc = shmi_node_create(mine->data + data->len, memory.heap, SHMI_HEAP_ALIGN, &memory.ticket,
+                          &memory.base);
     if (rc != 0) {
         heap->len = 0;
         return rc;

@@ -40,17 +40,17 @@ static int open_object(size_t len)
     return fd;
 }
 
-/* Map an object at an address of its own that is a multiple of a huge page. */
-static char *map_aligned(int fd, size_t len)
+/* Map an object where its byte at offset lies at a multiple of align, a power of two. */
+static char *map_aligned(int fd, size_t len, size_t offset, size_t align)
 {
     char *room =
-        mmap(NULL, len + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(NULL, len + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) {
         return NULL;
     }
-    char *base = (char *)shmi_round_up((uintptr_t)room, HUGE_PAGE);
-    char *end = base + len;
-    char *room_end = room + len + HUGE_PAGE;
+    char *base = (char *)shmi_round_up((uintptr_t)room + offset, align) - offset;
+    char *end = (char *)shmi_round_up((uintptr_t)base + len, 4096);
+    char *room_end = (char *)shmi_round_up((uintptr_t)room + len + align, 4096);
     if (base > room) {
         munmap(room, (size_t)(base - room));
     }
@@ -67,7 +67,8 @@ static char *map_aligned(int fd, size_t len)
     return base;
 }
 
-int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base)
+int shmi_node_create(size_t len, size_t offset, size_t align, struct shmi_node_ticket *ticket,
+                     char **base)
 {
     int fd = open_object(len);
     if (fd < 0 || ftruncate(fd, (off_t)len) != 0) {
@@ -80,7 +81,7 @@ int shmi_node_create(size_t len, struct shmi_node_ticket *ticket, char **base)
         }
         return -error;
     }
-    char *map = map_aligned(fd, len);
+    char *map = map_aligned(fd, len, offset, align);
     if (map == NULL) {
         int error = errno;
         shmi_error("cannot map %zu MiB of symmetric memory: %m; see ulimit -v and "
@@ -139,7 +140,7 @@ int shmi_node_map(const struct shmi_node_ticket *ticket, char **base)
                    ticket->pid, path);
         return -error;
     }
-    char *map = map_aligned(fd, ticket->len);
+    char *map = map_aligned(fd, ticket->len, 0, HUGE_PAGE);
     int error = errno;
     close(fd);
     if (map == NULL) {
