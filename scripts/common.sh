@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# common.sh -- what scripts/demo and scripts/check share: packages, builds, and the demo itself.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+# As root, which in containers one mostly is.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi
+}
+
+# install_packages build|check: those of scripts/packages that are missing.
+install_packages() {
+    local kind name missing=()
+    while read -r kind name; do
+        [ "$kind" = build ] || [ "$kind" = "$1" ] || continue
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] ||
+            missing+=("$name")
+    done < <(grep -v '^#' "$root/scripts/packages")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "this is not Debian; the build needs what these packages have: ${missing[*]}" >&2
+        return 0
+    fi
+    echo "installing ${missing[*]}"
+    as_root apt-get -qq update &&
+        as_root apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The build system's files, where they are not there or older than what they are made of.
+bootstrap() {
+    cd "$root" || return
+    [ -f configure ] && [ configure -nt configure.ac ] && [ Makefile.in -nt Makefile.am ] ||
+        autoreconf -fi
+}
+
+# build_in <directory> [configure's arguments]: what is named in targets, or all that is installed.
+build_in() {
+    local directory=$1 target
+    shift
+    mkdir -p "$directory" && cd "$directory" || return
+    "$root/configure" "$@" || return
+    for target in ${targets:-all}; do
+        make -j"$(nproc)" "$target" || return
+    done
+}
+
+# quietly <log> <command...>: what it prints goes to the log, and is shown only if it fails.
+quietly() {
+    local log=$1
+    shift
+    mkdir -p "$(dirname "$log")"
+    ("$@") >"$log" 2>&1 || {
+        echo "$* failed; the end of $log:"
+        tail -n 40 "$log"
+        return 1
+    }
+}
+
+# Build, install below build/, and compile and run an example as users do.
+build_demo() {
+    quietly "$build/logs/bootstrap.log" bootstrap &&
+        targets='all install' quietly "$build/logs/build.log" \
+            build_in "$build" --enable-werror --prefix="$build/installed"
+}
+
+run_demo() {
+    local bin=$build/installed/bin
+    echo "oshcc examples/heat.c -o build/heat -lm && oshrun -n 4 build/heat"
+    "$bin/oshcc" -O2 "$root/examples/heat.c" -o "$build/heat" -lm &&
+        timeout 120 "$bin/oshrun" -n 4 "$build/heat"
+}
