@@ -22,8 +22,8 @@ struct choice {
  * program; 0, or -errno saying why it cannot be run. */
 int find_program(const char *name, char path[PATH_MAX]);
 
-/* Which launcher speaks PMIx here under the name mpirun?  Looks into the file rather than run it.
- * */
+/* Which launcher speaks PMIx here under the name mpirun?  Looks into the file rather than run
+ * it. */
 enum launcher find_kind(const char *path, bool *is_known);
 
 /* The directory of libnpushmem.so around this program, or "" where the system's linker knows it. */

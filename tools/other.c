@@ -114,8 +114,8 @@ static void add_apps(struct command *command, const struct options *options)
     }
 }
 
-/* Open MPI 4: more PEs than CPUs, and root in a container, are what people want when they say so.
- * */
+/* Open MPI 4: more PEs than CPUs, and root in a container, are what people want when they say
+ * so. */
 static void write_mpirun(struct command *command, const struct options *options)
 {
     if (geteuid() == 0)

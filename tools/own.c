@@ -299,8 +299,8 @@ static void read_signals(void)
         take_signal((int)info.ssi_signo);
 }
 
-/* Signals we were told to ignore (nohup, a shell's background) stay ignored, here and in the PEs.
- * */
+/* Signals we were told to ignore (nohup, a shell's background) stay ignored, here and in the
+ * PEs. */
 static void open_signals(void)
 {
     static const int wanted[] = {SIGCHLD, SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,

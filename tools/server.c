@@ -180,8 +180,8 @@ static pmix_status_t notify_event(pmix_status_t code, const pmix_proc_t *source,
     return PMIX_OPERATION_SUCCEEDED;
 }
 
-/* A libpmix newer than the one we were compiled with copies a longer table: the rest must be NULL.
- * */
+/* A libpmix newer than the one we were compiled with copies a longer table: the rest must be
+ * NULL. */
 static union {
     pmix_server_module_t module;
     void *room[64];

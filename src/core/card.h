@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* card.h -- what each PE tells all others about itself when a job starts: one blob, one exchange.
- * */
+/* card.h -- what each PE tells all others about itself when a job starts: one blob, one
+ * exchange. */
 #ifndef SHMI_CARD_H
 #define SHMI_CARD_H
 

@@ -219,8 +219,8 @@ static struct block *block_cut(struct shmi_heap *heap, struct block *block, size
     return upper;
 }
 
-/* Move the border between a block and the free one behind it, which vanishes when nothing is left.
- * */
+/* Move the border between a block and the free one behind it, which vanishes when nothing is
+ * left. */
 static void block_set_end(struct shmi_heap *heap, struct block *block, size_t end)
 {
     struct block *next = block->next;

@@ -50,8 +50,8 @@ int shmi_heap_free(struct shmi_heap *heap, size_t offset);
 int shmi_heap_resize(struct shmi_heap *heap, size_t offset, size_t len);
 
 /* Find the allocated block that holds the byte at this offset: where it starts, the length and the
- * hints it was given.  Each result may be NULL.  false, and nothing written, where there is none.
- * */
+ * hints it was given.  Each result may be NULL.  false, and nothing written, where there is
+ * none. */
 bool shmi_heap_find(const struct shmi_heap *heap, size_t offset, size_t *start, size_t *len,
                     long *hints);
 

@@ -21,7 +21,7 @@
 #include "core/segment.h"
 #include "core/setup.h"
 
-#define MIN_ALIGN  64
+#define MIN_ALIGN 64
 
 static struct {
     struct shmi_heap *heap;

@@ -87,8 +87,8 @@ int shmi_segment_create(struct shmi_card *mine);
 int shmi_segment_join(const struct shmi_card *cards);
 void shmi_segment_leave(void);
 
-/* Where the user's heap begins in every process: at a multiple of this, which is thereby the largest
- * alignment that shmem_align can promise. */
+/* Where the user's heap begins in every process: at a multiple of this, which is thereby the
+ * largest alignment that shmem_align can promise. */
 #define SHMI_HEAP_ALIGN ((size_t)64 << 20)
 
 /* The part of the heap segment that shmem_malloc manages; the smallest of all PEs. */

@@ -20,8 +20,8 @@ struct shmi_node_ticket {
     uint64_t len;
 };
 
-/* Create this process's object of len bytes (sparse, zero) and map it at *base, so that base + offset
- * is a multiple of align, a power of two and at least a page.  0, or -errno after
+/* Create this process's object of len bytes (sparse, zero) and map it at *base, so that base +
+ * offset is a multiple of align, a power of two and at least a page.  0, or -errno after
  * logging.  The descriptor stays open until shmi_node_seal. */
 int shmi_node_create(size_t len, size_t offset, size_t align, struct shmi_node_ticket *ticket,
                      char **base);

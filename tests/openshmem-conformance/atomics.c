@@ -55,8 +55,8 @@ static size_t row(size_t i, int pe)
     return (i + (size_t)pe) % OPERANDS;
 }
 
-/* Each PE has, on each PE, a word of its own for each row of operands; the others' are next to it.
- * */
+/* Each PE has, on each PE, a word of its own for each row of operands; the others' are next to
+ * it. */
 static void one_form(const struct atomic_form *form, shmem_ctx_t ctx, shmem_team_t team,
                      unsigned char *words)
 {
