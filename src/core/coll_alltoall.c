@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
 
@@ -149,7 +150,7 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
     if (shmi_node_has(team)) {
         alltoall_node(who, team, &a);
     } else {
-        shmi_node_only(who);
+        shmi_net_alltoall(who, team, dest, source, dst, sst, nelems, size);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
 
@@ -60,7 +61,7 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
     if (shmi_node_has(team)) {
         broadcast_node(who, team, dest, source, len, root, wanted);
     } else {
-        shmi_node_only(who);
+        shmi_net_broadcast(who, team, dest, source, len, root, wanted);
     }
 }
 

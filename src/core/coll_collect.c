@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
 
@@ -65,7 +66,7 @@ void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, con
     if (shmi_node_has(team)) {
         fcollect_node(who, team, dest, source, len);
     } else {
-        shmi_node_only(who);
+        shmi_net_fcollect(who, team, dest, source, len);
     }
 }
 
@@ -210,7 +211,7 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
     if (shmi_node_has(team)) {
         collect_node(who, team, dest, source, len);
     } else {
-        shmi_node_only(who);
+        shmi_net_collect(who, team, dest, source, len);
     }
 }
 

@@ -35,14 +35,12 @@
  * synchronise.  false where they do not. */
 bool shmi_node_meet(struct shmi_team *team);
 
-/* Do the members share memory?  Every collective asks this first. */
+/* Do the members share memory?  Every collective asks this first, and goes to coll_net.h where
+ * they do not. */
 static inline bool shmi_node_has(struct shmi_team *team)
 {
     return shmi_likely(team->sync != NULL) || shmi_node_meet(team);
 }
-
-/* What a collective calls where they do not. */
-void shmi_node_only(const char *who) __attribute__((noreturn, cold));
 
 /* SHMEM_STATS and SHMEM_CHECK: count the call; all members are in the same collective, and where a
  * length is given, it and the offset of its memory are the same on all.  For shmi_observing. */

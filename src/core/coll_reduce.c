@@ -14,6 +14,7 @@
 
 #include "core/base/config.h"
 #include "core/coll_combine.h"
+#include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
 
@@ -136,7 +137,7 @@ void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const
     if (shmi_node_has(team)) {
         reduce_node(who, team, &r);
     } else {
-        shmi_node_only(who);
+        shmi_net_reduce(who, team, dest, source, nelems, size, combine);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/base/config.h"
 #include "core/coll_combine.h"
+#include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
 
@@ -132,7 +133,7 @@ void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const v
     if (shmi_node_has(team)) {
         scan_node(who, team, &s);
     } else {
-        shmi_node_only(who);
+        shmi_net_scan(who, team, dest, source, nelems, size, combine, inclusive);
     }
 }
 

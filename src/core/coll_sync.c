@@ -23,6 +23,7 @@
 #include "core/base/config.h"
 #include "core/base/log.h"
 #include "core/check.h"
+#include "core/coll_net.h"
 #include "core/ctx.h"
 #include "core/order.h"
 #include "core/setup.h"
@@ -122,14 +123,6 @@ bool shmi_node_meet(struct shmi_team *team)
     return true;
 }
 
-void shmi_node_only(const char *who)
-{
-    shmi_fatal(
-        "%s: the members of this team do not all share memory, and collectives between nodes "
-        "are not in this library yet",
-        who);
-}
-
 bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
 {
     if (shmi_segment_of(addr) == NULL) {
@@ -155,7 +148,7 @@ void shmi_coll_sync(const char *who, struct shmi_team *team)
     if (shmi_node_has(team)) {
         shmi_node_sync(who, team);
     } else {
-        shmi_node_only(who);
+        shmi_net_sync(who, team);
     }
 }
 
@@ -237,7 +230,7 @@ void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree ho
     if (shmi_node_has(team)) {
         agree_node(who, team, how, mine, result, n);
     } else {
-        shmi_node_only(who);
+        shmi_net_agree(who, team, how, mine, result, n);
     }
 }
 

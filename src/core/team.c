@@ -12,6 +12,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/coll.h"
+#include "core/coll_net.h"
 #include "core/ctx.h"
 #include "core/setup.h"
 #include "core/team_make.h"
@@ -98,6 +99,7 @@ struct shmi_team *shmi_team_make(const struct shmi_team *shape, uint32_t id, uin
     team->step = first;
     team->first = first;
     team->contexts = NULL;
+    team->net = NULL;
     team->on_node = true;
     for (int i = 0; i < team->n_pes && team->on_node; i++) {
         int pe = shmi_team_pe(team, i);
@@ -123,6 +125,7 @@ static void unmake(struct shmi_team *team)
     }
     *link = team->next;
     pthread_mutex_unlock(&teams.lock);
+    shmi_net_part(team);
     free(team);
 }
 
@@ -174,6 +177,7 @@ void shmi_team_close(void)
     while (teams.all != NULL) {
         unmake(teams.all);
     }
+    shmi_net_close();
     shmi_ids_close();
     free(teams.shared);
     teams.shared = NULL;

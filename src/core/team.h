@@ -34,6 +34,7 @@ struct shmi_slot {
     _Alignas(SHMI_LINE) uint64_t last;    /* the owner's alone: steps of teams that had this id */
     struct {
         _Alignas(SHMI_LINE) uint64_t step; /* written by the member 2^round before the owner */
+        uint64_t net[2]; /* the same through the network: of even and of odd steps */
     } round[SHMI_ROUNDS];
     _Alignas(SHMI_LINE) unsigned char payload[2][SHMI_PAYLOAD]; /* the owner's; all may read */
 };
@@ -53,10 +54,11 @@ struct shmi_team {
     uint64_t step; /* synchronisations of this team that this PE has entered */
     void (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
     struct shmi_slot *near[SHMI_NEAR];                     /* the members' slots; set with sync */
-    uint64_t first;                                        /* what step was at the start */
-    int num_contexts;                                      /* as configured */
-    struct shmi_ctx *contexts;                             /* the contexts created on it, linked */
-    struct shmi_team *next;                                /* of the list of all teams */
+    struct shmi_net_group *net; /* of a team on several nodes, once it has met: coll_net.c */
+    uint64_t first;             /* what step was at the start */
+    int num_contexts;           /* as configured */
+    struct shmi_ctx *contexts;  /* the contexts created on it, linked */
+    struct shmi_team *next;     /* of the list of all teams */
 };
 
 /* NULL before init and after finalize. */

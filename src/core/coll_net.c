@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll_net.c -- how members of a team meet where they do not share memory.
+ *
+ * A synchronisation is a dissemination: in round r a member tells the one 2^r places ahead that
+ * the 2^r members up to itself have arrived.  Each word has one writer and is told by a plain put
+ * of eight bytes, so it does not matter whose atomics the network's are.
+ *
+ * Odd and even steps have words of their own.  A member puts step n + 2 after it has finished step
+ * n + 1, so all have entered n + 1, and finished n: they have seen what it put for n.  So there is
+ * never more than one put on the way to a word, and nothing can overtake.
+ */
+#include "core/coll_net.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/atomic.h"
+#include "core/base/log.h"
+#include "core/coll_node.h"
+#include "core/copy.h"
+#include "core/ctx.h"
+#include "core/rma.h"
+#include "core/wait.h"
+#include "transport/transport.h"
+
+/* What a team has that is not on one node. */
+struct shmi_net_group {
+    char *scratch;
+    size_t scratch_len;
+};
+
+/* The library's own channel, opened by the first collective. */
+static struct {
+    struct shmi_channel *ch;
+    pthread_mutex_t lock; /* of the channel: teams may meet in several threads */
+} line = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct shmi_channel *enter(const char *who)
+{
+    pthread_mutex_lock(&line.lock);
+    if (shmi_unlikely(line.ch == NULL)) {
+        if (shmi_network.net == NULL) {
+            shmi_fatal("%s: the members of this team do not share memory, and there is no network",
+                       who);
+        }
+        if (shmi_network.transport->channel_open(shmi_network.net, &line.ch) != 0) {
+            shmi_fatal("%s: cannot open the network channel of the collectives", who);
+        }
+    }
+    return line.ch;
+}
+
+static void leave(void)
+{
+    pthread_mutex_unlock(&line.lock);
+}
+
+void shmi_net_close(void)
+{
+    if (line.ch != NULL) {
+        shmi_network.transport->channel_close(line.ch);
+        line.ch = NULL;
+    }
+}
+
+void shmi_net_get(const char *who, const struct shmi_team *team, void *to, const void *addr,
+                  size_t len, int i)
+{
+    int pe = shmi_team_pe(team, i);
+    const char *there = shmi_reach(addr, pe);
+    if (there != NULL) {
+        shmi_copy(to, there, len);
+    } else if (len != 0) {
+        struct shmi_remote from = shmi_remote_of(who, addr, pe);
+        shmi_network.transport->get(enter(who), to, from, len, SHMI_LATER);
+        leave();
+    }
+}
+
+void shmi_net_put(const char *who, const struct shmi_team *team, void *addr, const void *from,
+                  size_t len, int i)
+{
+    int pe = shmi_team_pe(team, i);
+    char *there = shmi_reach(addr, pe);
+    if (there != NULL) {
+        shmi_copy(there, from, len);
+    } else if (len != 0) {
+        struct shmi_remote to = shmi_remote_of(who, addr, pe);
+        shmi_network.transport->put(enter(who), to, from, len, SHMI_LATER);
+        leave();
+    }
+}
+
+void shmi_net_finish(void)
+{
+    shmi_order_all();
+    pthread_mutex_lock(&line.lock);
+    if (line.ch != NULL) {
+        shmi_network.transport->quiet(line.ch);
+    }
+    leave();
+}
+
+/* This PE's slot, at the address by which the others' are found. */
+static struct shmi_slot *my_slot(const struct shmi_team *team)
+{
+    char *slots = shmi_segments[SHMI_SEGMENT_HEAP].base + SHMI_SLOTS_OFFSET;
+    return (struct shmi_slot *)slots + team->id;
+}
+
+/* Let a word of the library's in member i's memory become value, after all that was written before
+ * through mapped memory. */
+static void tell(const char *who, const struct shmi_team *team, uint64_t *word, uint64_t value,
+                 int i)
+{
+    int pe = shmi_team_pe(team, i);
+    uint64_t *there = (uint64_t *)shmi_reach(word, pe);
+    if (there != NULL) {
+        shmi_store_release(there, value);
+        return;
+    }
+    shmi_order_all();
+    struct shmi_remote to = shmi_remote_of(who, word, pe);
+    shmi_network.transport->put(enter(who), to, &value, sizeof(value), SHMI_NOW);
+    leave();
+}
+
+void shmi_net_sync(const char *who, struct shmi_team *team)
+{
+    uint64_t step = ++team->step;
+    int n = team->n_pes;
+    struct shmi_slot *mine = my_slot(team);
+    for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
+        int to = (team->my_pe + distance) % n;
+        int from = (team->my_pe - distance + n) % n;
+        uint64_t *word = &mine->round[round].net[step & 1];
+        tell(who, team, word, step, to);
+        shmi_wait_reached(who, word, step, shmi_team_pe(team, from));
+    }
+}
+
+char *shmi_net_scratch(const char *who, struct shmi_team *team, size_t len)
+{
+    struct shmi_net_group *group = team->net;
+    if (group == NULL) {
+        group = team->net = calloc(1, sizeof(*group));
+    }
+    if (group != NULL && group->scratch_len < len) {
+        free(group->scratch);
+        group->scratch = aligned_alloc(SHMI_LINE, shmi_round_up(len, SHMI_LINE));
+        group->scratch_len = len;
+    }
+    if (group == NULL || (group->scratch == NULL && len != 0)) {
+        shmi_fatal("%s: no memory for %zu bytes in which to work", who, len);
+    }
+    return group->scratch;
+}
+
+void shmi_net_part(struct shmi_team *team)
+{
+    if (team->net != NULL) {
+        free(team->net->scratch);
+        free(team->net);
+        team->net = NULL;
+    }
+}
+
+char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine, size_t len)
+{
+    struct shmi_slot *slot = my_slot(team);
+    char *all = shmi_net_scratch(who, team, (size_t)team->n_pes * len);
+    /* In turn, as in coll_node.h: nobody reads any more what is written over here. */
+    unsigned char *payload = slot->payload[(team->step + 1) & 1];
+    shmi_node_copy(payload, mine, len);
+    shmi_net_sync(who, team);
+    for (int i = 0; i < team->n_pes; i++) {
+        int from = shmi_node_after(team, i);
+        shmi_net_get(who, team, all + (size_t)from * len, payload, len, from);
+    }
+    shmi_net_finish();
+    return all;
+}
