@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# test_hosts.sh -- jobs on several hosts: the conformance programs, and what can happen to a host.
+# LAB_PROGRAMS names the conformance programs to run, instead of all of them.
+# shellcheck disable=SC2015,SC2317  # called by name
+# shellcheck source-path=SCRIPTDIR source=hosts.sh
+. "$(dirname "$0")/hosts.sh"
+fault=tests/faults/fault
+export SHMEM_TRANSPORT="${SHMEM_TRANSPORT:-auto}"
+FAULT_TIME=$tmp/time
+
+# A program of many PEs prints TAP and ends well.
+conforms() { # <arguments of "lab run">
+    job --timeout 60 "$@"
+    status_is 0 && ! grep '^not ok' "$tmp/out"
+}
+
+conformance() { # <hosts> <PEs>
+    for program in ${LAB_PROGRAMS:-tests/openshmem-conformance/*}; do
+        program=tests/openshmem-conformance/${program##*/}
+        [ -f "$program" ] && [ -x "$program" ] || continue
+        check "${program##*/}, $2 PEs on $1 hosts" conforms --hosts "$1" -n "$2" "$program"
+    done
+}
+
+# The job fails within some seconds of the time in the file, and not by a time limit.
+fails_within() { # <seconds>
+    since=$(($(now_ms) - $(cat "$FAULT_TIME")))
+    [ "$status" != 0 ] && [ "$status" != 124 ] && [ "$since" -le $(($1 * 1000)) ] && return
+    echo "status $status, $since ms after the fault"
+    cat "$tmp/both"
+    return 1
+}
+
+# PE 1 is on another host than PE 0.
+lost_pe() {
+    for doing in barrier wait put sleep; do
+        job --timeout 60 --hosts 2 -n 2 -x FAULT_TIME="$FAULT_TIME" "$fault" kill $doing
+        check "a PE is killed, the other: $doing: the job fails within 5 seconds" fails_within 5
+        check "and names it" says '(PE|rank) 1([^0-9]|$)'
+        check "and leaves nothing" no says 'left (running|in)'
+    done
+    job --timeout 60 --hosts 2 -n 4 -x FAULT_TIME="$FAULT_TIME" "$fault" kill barrier
+    check "2 PEs on 2 hosts, one is killed: the job fails within 5 seconds" fails_within 5
+    check "and leaves nothing" no says 'left (running|in)'
+}
+
+# Something happens to the network under a job that would go on for a minute.
+disturbed() { # <what the PEs do> <arguments of "lab">
+    doing=$1
+    shift
+    (
+        sleep 3
+        now_ms >"$FAULT_TIME"
+        "$lab" "$@"
+    ) &
+    job --timeout 60 --hosts 2 -n 2 -x FAULT_DELAY=60000 "$fault" kill "$doing"
+    wait $!
+}
+
+lost_network() {
+    # The launcher notices that a host is gone, and ends the job whatever the PEs are doing.
+    disturbed wait link host2 down
+    check "a host without a network: the job fails" fails_within 20
+    check "and leaves nothing in shared memory" no says 'left in'
+    "$lab" link host2 up
+    if ! grep -q 'net_timeout' "$src/src/core/base/config.h"; then
+        skip "a network that is gone" "the library has no SHMEM_NET_TIMEOUT"
+        return
+    fi
+    # Here it sees both hosts, and only the PEs can know.
+    export SHMEM_NET_TIMEOUT=3
+    disturbed put cut host1 host2
+    check "hosts that are cut off from each other: the job fails" fails_within 10
+    check "and the PE that is out of reach is named" says '(PE|rank) [01]([^0-9]|$)'
+    check "and nothing is left" no says 'left (running|in)'
+    "$lab" heal host1 host2
+    unset SHMEM_NET_TIMEOUT
+    check "the hosts are as good as new" conforms --hosts 2 -n 2 tests/openshmem-conformance/rma
+}
+
+need_lab 3
+command -v mpirun >/dev/null || {
+    echo "1..0 # SKIP there is no mpirun"
+    exit 0
+}
+conformance 2 4
+conformance 3 6
+lost_pe
+lost_network
+finish
