@@ -38,13 +38,12 @@ bootstrap() {
 
 # build_in <directory> [configure's arguments]: what is named in targets, or all that is installed.
 build_in() {
-    local directory=$1 target
+    local directory=$1
     shift
     mkdir -p "$directory" && cd "$directory" || return
     "$root/configure" "$@" || return
-    for target in ${targets:-all}; do
-        make -j"$(nproc)" "$target" || return
-    done
+    # shellcheck disable=SC2086  # a list of names
+    make -j"$(nproc)" ${targets:-all}
 }
 
 # quietly <log> <command...>: what it prints goes to the log, and is shown only if it fails.
@@ -62,8 +61,9 @@ quietly() {
 # Build, install below build/, and compile and run an example as users do.
 build_demo() {
     quietly "$build/logs/bootstrap.log" bootstrap &&
-        targets='all install' quietly "$build/logs/build.log" \
-            build_in "$build" --enable-werror --prefix="$build/installed"
+        quietly "$build/logs/build.log" \
+            build_in "$build" --enable-werror --prefix="$build/installed" &&
+        quietly "$build/logs/install.log" make -C "$build" install
 }
 
 run_demo() {
