@@ -47,6 +47,12 @@
            "microseconds to spin before yielding in a wait; -1 decides by cores and PEs")          \
     LONG  (start_timeout,       120, 1, 1000000,                                                   \
            "seconds to wait for the other PEs at start-up before saying who is missing")           \
+    TEXT  (ofi_provider,        "",                                                                \
+           "libfabric provider, as fi_info names it; empty takes the best that is there")          \
+    TEXT  (ofi_domain,          "",                                                                \
+           "libfabric domain, such as a network interface; empty lets libfabric choose")           \
+    LONG  (net_timeout,         30, 0, 1000000,                                                    \
+           "seconds without an answer from a PE after which the network gives up; 0 never")        \
     TEXT  (launcher,            "auto",                                                            \
            "what oshrun starts the job with; auto takes the first that is there")                  \
     CHOICE(barrier_algorithm,   "auto|flat|dissemination",                                         \

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ofi.h -- the libfabric module, as its own files see it.
+ *
+ * One endpoint of the process is the target of all peers; whoever progresses it serves them: threads
+ * that wait in the library, or a thread of the module that sleeps while nobody asks.  Each channel has
+ * an endpoint of its own to start operations on, which no peer addresses, so that channels do not
+ * disturb one another.
+ *
+ *     ofi_net.c       open, connect, close; what the provider can do
+ *     ofi_memory.c    registration: exposed memory, and private buffers
+ *     ofi_channel.c   endpoints of channels, operations in flight and their completion
+ *     ofi_data.c      put, get, amo, put_signal, fence, quiet
+ *     ofi_progress.c  serving the peers
+ */
+#ifndef SHMI_OFI_H
+#define SHMI_OFI_H
+
+#include <pthread.h>
+#include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "core/base/log.h"
+#include "core/base/util.h"
+#include "transport/transport.h"
+
+enum {
+    OFI_REGIONS = 64,  /* that a PE may have exposed at one time */
+    OFI_OPS = 256,     /* of a channel, in flight */
+    OFI_BOUNCE = 4096, /* private sources up to this length are copied, and reusable at once */
+};
+
+/* Exposed memory of this PE.  What the library calls the key is the region's number where peers
+ * must know its base, and otherwise the provider's key. */
+struct region {
+    char *base;
+    size_t len; /* 0: not in use */
+    struct fid_mr *mr;
+};
+
+/* What a peer must know of a region where the provider counts addresses from its start. */
+struct region_offer {
+    uint64_t base;
+    uint64_t key;
+};
+
+struct peer {
+    fi_addr_t address;
+    uint32_t n_regions;
+    struct region_offer *regions;
+};
+
+struct shmi_net {
+    const struct shmi_services *services;
+    int my_pe, n_pes;
+    struct fi_info *info;
+    struct fid_fabric *fabric;
+    struct fid_domain *domain;
+    struct fid_av *av;
+    struct fid_ep *ep; /* what peers address */
+    struct fid_cq *cq;
+    struct peer *peers;
+
+    struct region regions[OFI_REGIONS];
+    pthread_mutex_t regions_lock; /* regions and next_key */
+    uint64_t next_key;
+    bool is_closed_to_regions; /* the address, with the regions, has been given out */
+
+    /* What the provider is like. */
+    bool by_offset;    /* remote addresses count from the start of their region */
+    bool local_mr;     /* local buffers must be registered */
+    bool endpoint_mr;  /* and belong to an endpoint */
+    bool is_ordered;   /* a write or an atomic is not seen before an earlier write */
+    bool read_flushes; /* a read comes after earlier writes, and so proves them done */
+    size_t inject_len;
+    size_t piece_len; /* the longest single operation */
+    long timeout;     /* seconds without an answer, 0 for ever */
+
+    /* Serving the peers. */
+    pthread_mutex_t serving; /* held while reading cq */
+    pthread_mutex_t list;    /* of channels */
+    struct shmi_channel *channels;
+    unsigned visits; /* by threads that wait in the library; tells the thread to rest */
+    bool has_thread;
+    bool is_closing;
+    bool is_asleep; /* the thread waits long: wake it when an operation is left behind */
+    int wake_fd;
+    int cq_fd; /* -1 where the provider has no descriptor to wait on */
+    pthread_t thread;
+};
+
+enum op_kind { OP_PUT, OP_GET, OP_AMO, OP_FLUSH };
+
+/* An operation in flight.  The context is first: providers may keep notes in it. */
+struct op {
+    struct fi_context2 context;
+    struct op *next; /* free */
+    enum op_kind kind;
+    bool is_awaited; /* somebody looks at is_done, and frees */
+    bool is_done;
+    struct shmi_remote remote;
+    void *local; /* source or dest of the data */
+    size_t len;
+    void *desc;
+    struct fid_mr *mr; /* registered for this operation alone */
+    struct shmi_amo amo;
+    void *copy_to; /* where the result goes when it is here */
+    uint64_t operand, compare, result;
+    char bounce[OFI_BOUNCE];
+};
+
+/* What a channel remembers of a PE it has written to since the last quiet. */
+struct trace {
+    bool is_dirty;
+    struct shmi_remote last;
+};
+
+struct shmi_channel {
+    struct shmi_net *net;
+    struct shmi_channel *next;
+    struct fid_ep *ep;
+    struct fid_cq *cq;
+    struct fid_mr *mr;    /* of ops, where local buffers must be registered */
+    pthread_mutex_t lock; /* the caller's against the module's thread and other waiters */
+    struct op *ops, *free;
+    unsigned n_fresh;     /* of ops, never used yet */
+    unsigned in_flight;   /* operations that will complete */
+    unsigned n_amos;      /* of these */
+    uint64_t completed;   /* ever */
+    bool is_unsettled;    /* something was started since the last quiet */
+    struct trace *traces; /* of all PEs */
+    int *dirty;
+    int n_dirty;
+};
+
+/* How long a wait has seen nothing happen. */
+struct patience {
+    unsigned rounds;
+    uint64_t completed;
+    uint64_t since; /* ns */
+};
+
+#define ofi_log(net, level, ...) ((net)->services->log((level), __FILE__, __LINE__, __VA_ARGS__))
+#define ofi_debug(net, ...) \
+    (*(net)->services->debugging ? ofi_log(net, SHMI_DEBUG, __VA_ARGS__) : (void)0)
+#define ofi_fatal(net, ...) (ofi_log(net, SHMI_FATAL, __VA_ARGS__), abort())
+
+/* ofi_net.c */
+int shmi_ofi_endpoint(struct shmi_net *net, struct fid_cq *cq, struct fid_ep **ep);
+
+/* ofi_memory.c */
+int shmi_ofi_expose(struct shmi_net *net, const struct shmi_memory *mem, uint64_t *key);
+void shmi_ofi_withdraw(struct shmi_net *net, const struct shmi_memory *mem, uint64_t key);
+int shmi_ofi_register(struct shmi_net *net, struct fid_ep *ep, const void *base, size_t len,
+                      struct fid_mr **mr);
+/* The provider's descriptor of a local buffer of op, registered for it alone if it must be. */
+void *shmi_ofi_describe(struct shmi_channel *ch, struct op *op, const void *base, size_t len);
+/* An address and key as the provider wants them. */
+struct region_offer shmi_ofi_remote(struct shmi_net *net, struct shmi_remote remote);
+
+/* ofi_channel.c */
+int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch);
+void shmi_ofi_channel_close(struct shmi_channel *ch);
+/* All of these with the channel locked. */
+struct op *shmi_ofi_op_take(struct shmi_channel *ch, enum op_kind kind, struct shmi_remote remote);
+void shmi_ofi_op_free(struct shmi_channel *ch, struct op *op);
+void shmi_ofi_op_await(struct shmi_channel *ch, struct op *op);
+void shmi_ofi_await_all(struct shmi_channel *ch);
+unsigned shmi_ofi_reap(struct shmi_channel *ch);
+/* Nothing can go on: make progress, and lose patience some time.  op or NULL: what is waited for. */
+void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const struct op *op);
+void shmi_ofi_op_failed(struct shmi_channel *ch, const struct op *op, const char *why)
+    __attribute__((noreturn));
+
+/* ofi_data.c */
+void shmi_ofi_put(struct shmi_channel *ch, struct shmi_remote to, const void *src, size_t len,
+                  enum shmi_when when);
+void shmi_ofi_get(struct shmi_channel *ch, void *dst, struct shmi_remote from, size_t len,
+                  enum shmi_when when);
+void shmi_ofi_amo(struct shmi_channel *ch, struct shmi_remote at, const struct shmi_amo *amo,
+                  enum shmi_when when);
+void shmi_ofi_put_signal(struct shmi_channel *ch, struct shmi_remote to, const void *src,
+                         size_t len, struct shmi_remote sig, const struct shmi_amo *amo,
+                         enum shmi_when when);
+void shmi_ofi_fence(struct shmi_channel *ch);
+void shmi_ofi_quiet(struct shmi_channel *ch);
+unsigned shmi_ofi_native(struct fid_ep *ep, enum fi_datatype type);
+
+/* ofi_progress.c */
+int shmi_ofi_thread_start(struct shmi_net *net);
+void shmi_ofi_thread_stop(struct shmi_net *net);
+/* Serve the peers, unless another thread is at it. */
+void shmi_ofi_serve(struct shmi_net *net);
+void shmi_ofi_progress(struct shmi_net *net);
+/* Operations are left to complete by themselves: someone must look after them. */
+void shmi_ofi_leave_behind(struct shmi_net *net);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ofi_channel.c -- channels: endpoints that start operations, and what is in flight on them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "transport/ofi.h"
+
+/* Rounds of an unsuccessful wait: between looks at the peers' requests, before others may have the
+ * core, and between looks at the clock. */
+enum { ROUNDS_SERVE = 4, ROUNDS_YIELD = 64, ROUNDS_CLOCK = 1024 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int open_memory(struct shmi_channel *ch)
+{
+    struct shmi_net *net = ch->net;
+    ch->ops = aligned_alloc(4096, shmi_round_up(OFI_OPS * sizeof(*ch->ops), 4096));
+    ch->traces = calloc((size_t)net->n_pes, sizeof(*ch->traces));
+    ch->dirty = calloc((size_t)net->n_pes, sizeof(*ch->dirty));
+    if (ch->ops == NULL || ch->traces == NULL || ch->dirty == NULL) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static void release(struct shmi_channel *ch)
+{
+    if (ch->mr != NULL) {
+        fi_close(&ch->mr->fid);
+    }
+    if (ch->ep != NULL) {
+        fi_close(&ch->ep->fid);
+    }
+    if (ch->cq != NULL) {
+        fi_close(&ch->cq->fid);
+    }
+    free(ch->ops);
+    free(ch->traces);
+    free(ch->dirty);
+    pthread_mutex_destroy(&ch->lock);
+    free(ch);
+}
+
+int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch)
+{
+    struct shmi_channel *mine = calloc(1, sizeof(*mine));
+    if (mine == NULL) {
+        return -ENOMEM;
+    }
+    mine->net = net;
+    pthread_mutex_init(&mine->lock, NULL);
+    struct fi_cq_attr attr = {
+        .size = 2 * OFI_OPS,
+        .format = FI_CQ_FORMAT_CONTEXT,
+        .wait_obj = FI_WAIT_NONE,
+    };
+    int rc = open_memory(mine);
+    if (rc == 0) {
+        rc = fi_cq_open(net->domain, &attr, &mine->cq, NULL);
+    }
+    if (rc == 0) {
+        rc = shmi_ofi_endpoint(net, mine->cq, &mine->ep);
+    }
+    if (rc == 0 && net->local_mr) {
+        rc = shmi_ofi_register(net, mine->ep, mine->ops, OFI_OPS * sizeof(*mine->ops), &mine->mr);
+    }
+    if (rc != 0) {
+        ofi_log(net, SHMI_ERROR, "%s cannot open one more channel: %s",
+                net->info->fabric_attr->prov_name, fi_strerror(-rc));
+        release(mine);
+        return rc;
+    }
+    pthread_mutex_lock(&net->list);
+    mine->next = net->channels;
+    net->channels = mine;
+    pthread_mutex_unlock(&net->list);
+    *ch = mine;
+    return 0;
+}
+
+void shmi_ofi_channel_close(struct shmi_channel *ch)
+{
+    struct shmi_net *net = ch->net;
+    shmi_ofi_quiet(ch);
+    pthread_mutex_lock(&net->list);
+    struct shmi_channel **link = &net->channels;
+    while (*link != ch) {
+        link = &(*link)->next;
+    }
+    *link = ch->next;
+    pthread_mutex_unlock(&net->list);
+    release(ch);
+}
+
+struct op *shmi_ofi_op_take(struct shmi_channel *ch, enum op_kind kind, struct shmi_remote remote)
+{
+    struct patience patience = {.rounds = 0};
+    while (ch->free == NULL && ch->n_fresh == OFI_OPS) {
+        shmi_ofi_linger(ch, &patience, NULL);
+    }
+    struct op *op = ch->free;
+    if (op != NULL) {
+        ch->free = op->next;
+    } else {
+        op = &ch->ops[ch->n_fresh++];
+    }
+    op->kind = kind;
+    op->is_awaited = false;
+    op->is_done = false;
+    op->remote = remote;
+    op->desc = NULL;
+    op->mr = NULL;
+    op->copy_to = NULL;
+    return op;
+}
+
+void shmi_ofi_op_free(struct shmi_channel *ch, struct op *op)
+{
+    op->next = ch->free;
+    ch->free = op;
+}
+
+static void complete(struct shmi_channel *ch, struct op *op)
+{
+    if (op->mr != NULL) {
+        fi_close(&op->mr->fid);
+    }
+    if (op->copy_to != NULL) {
+        const void *from = op->kind == OP_AMO ? (const void *)&op->result : op->bounce;
+        memcpy(op->copy_to, from, op->len);
+    }
+    ch->in_flight--;
+    ch->n_amos -= op->kind == OP_AMO;
+    ch->completed++;
+    op->is_done = true;
+    if (!op->is_awaited) {
+        shmi_ofi_op_free(ch, op);
+    }
+}
+
+void shmi_ofi_op_failed(struct shmi_channel *ch, const struct op *op, const char *why)
+{
+    static const char *const names[] = {"put", "get", "atomic", "quiet"};
+    ofi_fatal(ch->net, "%s of %zu bytes at %#" PRIx64 " of PE %d failed: %s (%s)", names[op->kind],
+              op->len, op->remote.addr, op->remote.pe, why, ch->net->info->fabric_attr->prov_name);
+}
+
+static void fail(struct shmi_channel *ch)
+{
+    struct fi_cq_err_entry error = {.err = 0};
+    char text[256];
+    if (fi_cq_readerr(ch->cq, &error, 0) < 0) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%s: %s", fi_strerror(error.err),
+             fi_cq_strerror(ch->cq, error.prov_errno, error.err_data, NULL, 0));
+    if (error.op_context == NULL) {
+        ofi_fatal(ch->net, "a small put failed: %s (%s)", text,
+                  ch->net->info->fabric_attr->prov_name);
+    }
+    shmi_ofi_op_failed(ch, error.op_context, text);
+}
+
+unsigned shmi_ofi_reap(struct shmi_channel *ch)
+{
+    struct fi_cq_entry entries[16];
+    ssize_t n = fi_cq_read(ch->cq, entries, SHMI_COUNT(entries));
+    if (n == -FI_EAVAIL) {
+        fail(ch);
+    } else if (n < 0 && n != -FI_EAGAIN) {
+        ofi_fatal(ch->net, "%s lost its completion queue: %s",
+                  ch->net->info->fabric_attr->prov_name, fi_strerror((int)-n));
+    }
+    unsigned found = 0;
+    for (ssize_t i = 0; i < n; i++) {
+        if (entries[i].op_context != NULL) {
+            complete(ch, entries[i].op_context);
+            found++;
+        }
+    }
+    return found;
+}
+
+/* A PE that is waited for, for the message. */
+static const struct op *some_op(const struct shmi_channel *ch)
+{
+    for (unsigned i = 0; i < ch->n_fresh; i++) {
+        const struct op *op = &ch->ops[i];
+        bool is_free = false;
+        for (const struct op *f = ch->free; f != NULL && !is_free; f = f->next) {
+            is_free = f == op;
+        }
+        if (!is_free && !op->is_done) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+static void look_at_clock(struct shmi_channel *ch, struct patience *patience, const struct op *op)
+{
+    struct shmi_net *net = ch->net;
+    uint64_t now = now_ns();
+    if (patience->since == 0 || patience->completed != ch->completed) {
+        patience->since = now;
+        patience->completed = ch->completed;
+        return;
+    }
+    if (net->timeout == 0 || now - patience->since < (uint64_t)net->timeout * 1000000000u) {
+        return;
+    }
+    op = op != NULL ? op : some_op(ch);
+    char text[96];
+    snprintf(text, sizeof(text), "no answer for %ld seconds (SHMEM_NET_TIMEOUT)", net->timeout);
+    if (op == NULL) {
+        ofi_fatal(net, "%s takes no more operations: %s", net->info->fabric_attr->prov_name, text);
+    }
+    shmi_ofi_op_failed(ch, op, text);
+}
+
+void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const struct op *op)
+{
+    if (shmi_ofi_reap(ch) != 0) {
+        patience->rounds = 0;
+        return;
+    }
+    unsigned rounds = ++patience->rounds;
+    if (rounds % ROUNDS_SERVE == 0) {
+        shmi_ofi_serve(ch->net);
+    }
+    if (rounds > ROUNDS_YIELD) {
+        sched_yield();
+    }
+    if (rounds % ROUNDS_CLOCK == 0) {
+        look_at_clock(ch, patience, op);
+    }
+}
+
+void shmi_ofi_op_await(struct shmi_channel *ch, struct op *op)
+{
+    struct patience patience = {.rounds = 0};
+    while (!op->is_done) {
+        shmi_ofi_linger(ch, &patience, op);
+    }
+    shmi_ofi_op_free(ch, op);
+}
+
+void shmi_ofi_await_all(struct shmi_channel *ch)
+{
+    struct patience patience = {.rounds = 0};
+    while (ch->in_flight != 0) {
+        shmi_ofi_linger(ch, &patience, NULL);
+    }
+}

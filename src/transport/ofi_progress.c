@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ofi_progress.c -- serving the peers, and looking after operations left behind.
+ *
+ * Some providers need a CPU of the target for every operation.  A thread that waits in the library
+ * serves while it waits.  For the rest of the time there is the module's own thread: it sleeps in
+ * the provider's descriptor, and stays away for a moment when it sees that others serve, so that it
+ * does not compete with them for a core and a lock.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "transport/ofi.h"
+
+/* Milliseconds: how long the thread stays away while others serve, and how long it sleeps at first
+ * and at most when operations are left behind, or not. */
+enum { REST = 1, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 1000 };
+
+static void read_target(struct shmi_net *net)
+{
+    struct fi_cq_entry entries[8];
+    ssize_t n = fi_cq_read(net->cq, entries, SHMI_COUNT(entries));
+    if (n == -FI_EAVAIL) {
+        /* A peer's connection broke off; whoever has business with that peer will fail of it. */
+        struct fi_cq_err_entry error = {.err = 0};
+        if (fi_cq_readerr(net->cq, &error, 0) > 0) {
+            ofi_debug(net, "an operation of a peer broke off: %s", fi_strerror(error.err));
+        }
+    }
+}
+
+static bool try_serve(struct shmi_net *net)
+{
+    if (pthread_mutex_trylock(&net->serving) != 0) {
+        return false;
+    }
+    read_target(net);
+    pthread_mutex_unlock(&net->serving);
+    return true;
+}
+
+void shmi_ofi_serve(struct shmi_net *net)
+{
+    if (!net->has_thread) {
+        return;
+    }
+    __atomic_fetch_add(&net->visits, 1, __ATOMIC_RELAXED);
+    try_serve(net);
+}
+
+/* Progress all channels that nobody else does just now.  Returns completions, and whether there is
+ * something left to look after. */
+static unsigned attend(struct shmi_net *net, bool *is_unsettled)
+{
+    unsigned completed = 0;
+    *is_unsettled = false;
+    if (pthread_mutex_trylock(&net->list) != 0) {
+        *is_unsettled = true;
+        return 0;
+    }
+    for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
+        if (!__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED)) {
+            continue;
+        }
+        *is_unsettled = true;
+        if (pthread_mutex_trylock(&ch->lock) == 0) {
+            completed += shmi_ofi_reap(ch);
+            pthread_mutex_unlock(&ch->lock);
+        }
+    }
+    pthread_mutex_unlock(&net->list);
+    return completed;
+}
+
+void shmi_ofi_progress(struct shmi_net *net)
+{
+    bool is_unsettled;
+    shmi_ofi_serve(net);
+    attend(net, &is_unsettled);
+}
+
+void shmi_ofi_leave_behind(struct shmi_net *net)
+{
+    if (__atomic_load_n(&net->is_asleep, __ATOMIC_RELAXED) &&
+        __atomic_exchange_n(&net->is_asleep, false, __ATOMIC_ACQ_REL)) {
+        eventfd_write(net->wake_fd, 1);
+    }
+}
+
+static void sleep_for(struct shmi_net *net, int ms, bool also_requests)
+{
+    struct pollfd fds[2] = {
+        {.fd = net->wake_fd, .events = POLLIN},
+        {.fd = also_requests ? net->cq_fd : -1, .events = POLLIN},
+    };
+    poll(fds, 2, ms);
+    if ((fds[0].revents & POLLIN) != 0) {
+        eventfd_t count;
+        eventfd_read(net->wake_fd, &count);
+    }
+}
+
+/* Sleep until a peer asks for something.  The provider says first whether it is safe to. */
+static void sleep_until_asked(struct shmi_net *net, int ms)
+{
+    struct fid *fids[] = {&net->cq->fid};
+    if (net->cq_fd < 0) {
+        ms = REST;
+    } else if (fi_trywait(net->fabric, fids, 1) != 0) {
+        return;
+    }
+    sleep_for(net, ms, true);
+}
+
+/* How long to sleep after a look: the longer nothing has completed, the longer. */
+static int next_nap(int nap, unsigned completed)
+{
+    return completed != 0 ? NAP_FIRST : (int)shmi_min(2 * (size_t)nap, NAP_LONGEST);
+}
+
+static void *serve_peers(void *arg)
+{
+    struct shmi_net *net = arg;
+    unsigned seen = 0;
+    int nap = NAP_FIRST;
+    while (!__atomic_load_n(&net->is_closing, __ATOMIC_ACQUIRE)) {
+        unsigned visits = __atomic_load_n(&net->visits, __ATOMIC_RELAXED);
+        if (visits != seen) {
+            seen = visits;
+            nap = NAP_FIRST;
+            sleep_for(net, REST, false);
+            continue;
+        }
+        /* Said before looking: who leaves something behind after the look sees it and wakes. */
+        bool is_unsettled;
+        __atomic_store_n(&net->is_asleep, true, __ATOMIC_SEQ_CST);
+        try_serve(net);
+        nap = next_nap(nap, attend(net, &is_unsettled));
+        if (is_unsettled && nap < NAP_LONGEST) { /* soon back: waking costs the caller more */
+            __atomic_store_n(&net->is_asleep, false, __ATOMIC_SEQ_CST);
+        }
+        sleep_until_asked(net, is_unsettled ? nap : SLEEP);
+        bool was_woken = !__atomic_exchange_n(&net->is_asleep, false, __ATOMIC_SEQ_CST);
+        if (was_woken && nap == NAP_LONGEST) {
+            nap = NAP_FIRST;
+        }
+    }
+    return NULL;
+}
+
+int shmi_ofi_thread_start(struct shmi_net *net)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    net->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (net->wake_fd < 0) {
+        return -errno;
+    }
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&net->thread, NULL, serve_peers, net);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        close(net->wake_fd);
+        return -rc;
+    }
+    net->has_thread = true;
+    return 0;
+}
+
+void shmi_ofi_thread_stop(struct shmi_net *net)
+{
+    if (!net->has_thread) {
+        return;
+    }
+    __atomic_store_n(&net->is_closing, true, __ATOMIC_RELEASE);
+    eventfd_write(net->wake_fd, 1);
+    pthread_join(net->thread, NULL);
+    close(net->wake_fd);
+    net->has_thread = false;
+}
