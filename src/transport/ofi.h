@@ -2,10 +2,10 @@
 /*
  * ofi.h -- the libfabric module, as its own files see it.
  *
- * One endpoint of the process is the target of all peers; whoever progresses it serves them: threads
- * that wait in the library, or a thread of the module that sleeps while nobody asks.  Each channel has
- * an endpoint of its own to start operations on, which no peer addresses, so that channels do not
- * disturb one another.
+ * One endpoint of the process is the target of all peers; whoever progresses it serves them:
+ * threads that wait in the library, or a thread of the module that sleeps while nobody asks.  Each
+ * channel has an endpoint of its own to start operations on, which no peer addresses, so that
+ * channels do not disturb one another.
  *
  *     ofi_net.c       open, connect, close; what the provider can do
  *     ofi_memory.c    registration: exposed memory, and private buffers
@@ -175,7 +175,7 @@ void shmi_ofi_op_free(struct shmi_channel *ch, struct op *op);
 void shmi_ofi_op_await(struct shmi_channel *ch, struct op *op);
 void shmi_ofi_await_all(struct shmi_channel *ch);
 unsigned shmi_ofi_reap(struct shmi_channel *ch);
-/* Nothing can go on: make progress, and lose patience some time.  op or NULL: what is waited for. */
+/* Nothing can go on: make progress, and lose patience in time.  op: what is waited for, or NULL. */
 void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const struct op *op);
 void shmi_ofi_op_failed(struct shmi_channel *ch, const struct op *op, const char *why)
     __attribute__((noreturn));

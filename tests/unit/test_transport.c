@@ -3,7 +3,7 @@
  * test_transport.c -- a network module through its table, without the library above it.
  *
  * Usage: test_transport [module.so | loop] [processes]
- * Without arguments: loop, the oracle, with one process, and the modules that were built with three.
+ * Without arguments: loop, the oracle, with one process, and the modules built, with three.
  */
 #include <errno.h>
 #include <pthread.h>
