@@ -31,7 +31,7 @@ now_ms() {
 # job <arguments of "lab run">: sets status; took, in milliseconds; files out, err.
 job() {
     begun=$(now_ms)
-    timeout -k 10 120 "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    timeout -k 10 180 "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     status=$?
     took=$(($(now_ms) - begun))
     cat "$tmp/out" "$tmp/err" >"$tmp/both"

@@ -11,7 +11,7 @@ FAULT_TIME=$tmp/time
 
 # A program of many PEs prints TAP and ends well.
 conforms() { # <arguments of "lab run">
-    job --timeout 60 "$@"
+    job --timeout 150 "$@"
     status_is 0 && ! grep '^not ok' "$tmp/out"
 }
 
