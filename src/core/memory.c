@@ -89,8 +89,9 @@ static void barrier(const char *who)
 static void *allocate(const char *who, size_t size, size_t align, long hints)
 {
     size_t offset = 0;
+    size_t used_align = shmi_is_power_of_two(align) ? shmi_max(align, MIN_ALIGN) : align;
     pthread_mutex_lock(&memory.lock);
-    int rc = shmi_heap_alloc(memory.heap, size, align, hints, &offset);
+    int rc = shmi_heap_alloc(memory.heap, size, used_align, hints, &offset);
     pthread_mutex_unlock(&memory.lock);
     if (rc == -EINVAL) {
         shmi_error("%s: alignment %zu is not a power of two of at most %zu", who, align,
@@ -129,7 +130,7 @@ PSHMEM(_malloc_with_hints)
 
 void *shmem_align(size_t alignment, size_t size)
 {
-    return allocate_all(__func__, size, shmi_max(alignment, MIN_ALIGN), 0);
+    return allocate_all(__func__, size, alignment, 0);
 }
 PSHMEM(_align)
 
@@ -261,6 +262,6 @@ PTWIN(shrealloc)
 
 void *shmemalign(size_t alignment, size_t size)
 {
-    return allocate_all(__func__, size, shmi_max(alignment, MIN_ALIGN), 0);
+    return allocate_all(__func__, size, alignment, 0);
 }
 PTWIN(shmemalign)
