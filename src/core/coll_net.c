@@ -167,14 +167,19 @@ void shmi_net_part(struct shmi_team *team)
     }
 }
 
-char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine, size_t len)
+const void *shmi_net_offer(const char *who, struct shmi_team *team, const void *mine, size_t len)
 {
-    struct shmi_slot *slot = my_slot(team);
-    char *all = shmi_net_scratch(who, team, (size_t)team->n_pes * len);
     /* In turn, as in coll_node.h: nobody reads any more what is written over here. */
-    unsigned char *payload = slot->payload[(team->step + 1) & 1];
+    unsigned char *payload = my_slot(team)->payload[(team->step + 1) & 1];
     shmi_node_copy(payload, mine, len);
     shmi_net_sync(who, team);
+    return payload;
+}
+
+char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine, size_t len)
+{
+    char *all = shmi_net_scratch(who, team, (size_t)team->n_pes * len);
+    const void *payload = shmi_net_offer(who, team, mine, len);
     for (int i = 0; i < team->n_pes; i++) {
         int from = shmi_node_after(team, i);
         shmi_net_get(who, team, all + (size_t)from * len, payload, len, from);

@@ -53,6 +53,10 @@ void shmi_net_put(const char *who, const struct shmi_team *team, void *addr, con
                   size_t len, int i);
 void shmi_net_finish(void);
 
+/* A step to which I bring a payload (len <= SHMI_PAYLOAD): after it, shmi_net_get with the address
+ * that is returned reads any member's. */
+const void *shmi_net_offer(const char *who, struct shmi_team *team, const void *mine, size_t len);
+
 /* A step in which a short payload (len <= SHMI_PAYLOAD) of each member reaches all: they lie one
  * after the other in the memory that is returned, until the next such call. */
 char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine, size_t len);

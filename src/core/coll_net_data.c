@@ -59,19 +59,28 @@ static void broadcast_direct(const char *who, struct shmi_team *team, char *dest
     shmi_net_sync(who, team);
 }
 
+/* The root's payload saves the step after which its source may be reused. */
+static void broadcast_short(const char *who, struct shmi_team *team, char *dest, const char *source,
+                            size_t len, int root)
+{
+    const void *payload = shmi_net_offer(who, team, source, team->my_pe == root ? len : 0);
+    if (team->my_pe != root) {
+        shmi_net_get(who, team, dest, payload, len, root);
+        shmi_net_finish();
+    }
+}
+
 void shmi_net_broadcast(const char *who, struct shmi_team *team, char *dest, const char *source,
                         size_t len, int root, bool wanted)
 {
-    if (len == 0) {
-        shmi_net_sync(who, team);
-        return;
-    }
-    if (team->n_pes > 2 && len / (size_t)team->n_pes >= SLICE_MIN) {
+    if (len <= SHMI_PAYLOAD) {
+        broadcast_short(who, team, dest, source, len, root);
+    } else if (team->n_pes > 2 && len / (size_t)team->n_pes >= SLICE_MIN) {
         broadcast_sliced(who, team, dest, source, len, root);
     } else {
         broadcast_direct(who, team, dest, source, len, root);
     }
-    if (wanted && team->my_pe == root) {
+    if (wanted && team->my_pe == root) { /* last: in place is fine, and nobody waits for it */
         shmi_copy(dest, source, len);
     }
 }

@@ -20,6 +20,7 @@
 #include "core/base/log.h"
 #include "core/card.h"
 #include "core/coll.h"
+#include "core/coll_net.h"
 #include "core/ctx.h"
 #include "core/fork.h"
 #include "core/memory.h"
@@ -29,6 +30,7 @@
 #include "core/stats.h"
 #include "core/status.h"
 #include "core/wait.h"
+#include "transport/transport.h"
 
 enum shmi_stage shmi_stage = SHMI_BEFORE_INIT;
 bool shmi_observing;
@@ -160,10 +162,22 @@ static void open_all(void)
     shmi_coll_sync("shmem_init", shmi_team_world);
 }
 
+/* Through a network, a PE that has seen the last synchronisation may still be needed by those that
+ * have not: they meet once more, at the launcher, before anybody closes an endpoint.  All have
+ * called shmem_finalize, so nobody ends the job with success meanwhile. */
+static void part(void)
+{
+    shmi_net_finish();
+    if (shmi_network.net != NULL && shmi_job.n_pes > 1) {
+        require(shmi_job_fence());
+    }
+}
+
 static void close_all(void)
 {
     shmi_quiet(&shmi_ctx_default);
     shmi_coll_sync("shmem_finalize", shmi_team_world);
+    part();
     shmi_stats_print();
     shmi_stage = SHMI_AFTER_FINALIZE;
     shmi_team_close();
