@@ -227,8 +227,13 @@ static void *resize_all(const char *who, void *ptr, size_t size)
     bool found = shmi_heap_find(memory.heap, offset, &start, &old_size, &hints) && start == offset;
     int rc = found ? shmi_heap_resize(memory.heap, offset, size) : -EINVAL;
     pthread_mutex_unlock(&memory.lock);
-    if (!found) {
+    if (!found && shmi_config.check) {
         refuse(who, ptr);
+    }
+    if (!found) { /* unlike free, this routine can say that it failed */
+        shmi_error("%s: %p is not the start of a block of shmem_malloc, or was freed before", who,
+                   ptr);
+        return NULL;
     }
     void *addr = rc == 0 ? ptr : move_block(who, ptr, old_size, size, hints);
     barrier(who);

@@ -5,6 +5,7 @@
  * Each collective gets a pSync of its own kind; a barrier with another pSync stands between two
  * uses of the same, as the standard asks for.  shmem_barrier and shmem_sync need no such care.
  */
+#include <stdlib.h>
 #include "operations.h"
 #include "subteams.h"
 
@@ -416,9 +417,26 @@ static void syncs_in_the_heap(void)
     }
 }
 
+/* Many programs let all PEs make the call: those outside the set return. */
+static void outsiders(void)
+{
+    static long in, out, wrk[SHMEM_REDUCE_MIN_WRKDATA_SIZE];
+    in = conformance_me() + 1;
+    out = -1;
+    initialise_syncs();
+    shmem_barrier_all();
+    if (getenv("SHMEM_CHECK") == NULL || conformance_me() == 0) {
+        shmem_long_sum_to_all(&out, &in, 1, 0, 0, 1, wrk, sync_reduce[0]);
+    }
+    check(out == (conformance_me() == 0 ? 1 : -1), "%ld", out);
+    shmem_barrier_all();
+    check_syncs();
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
+        {"PEs outside the set", outsiders},
         {"barrier and sync", barrier_and_sync},
         {"thousands of barriers", thousands_of_barriers},
         {"broadcast32, broadcast64", broadcasts},

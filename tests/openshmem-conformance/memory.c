@@ -132,6 +132,10 @@ static void aligned(void)
     unsigned char *block = shmem_align(4096, 5000);
     check_symmetric(block, 5000, "align");
     shmem_free(block);
+    check(shmem_align(0, 100) == NULL, "alignment 0 is refused");
+    check(shmem_align(3, 100) == NULL, "alignment 3 is refused");
+    check(getenv("SHMEM_CHECK") != NULL || shmem_realloc(block, 100) == NULL,
+          "realloc of a freed block is refused");
 }
 
 static void hints(void)
