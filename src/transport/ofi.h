@@ -34,6 +34,7 @@
 
 enum {
     OFI_REGIONS = 64,  /* that a PE may have exposed at one time */
+    OFI_SPARE = 16,    /* closed channels that are kept */
     OFI_OPS = 256,     /* of a channel, in flight */
     OFI_BOUNCE = 4096, /* private sources up to this length are copied, and reusable at once */
 };
@@ -62,6 +63,7 @@ struct shmi_net {
     const struct shmi_services *services;
     int my_pe, n_pes;
     struct fi_info *info;
+    struct fi_info *channel_info; /* the same, but for the room for arrivals */
     struct fid_fabric *fabric;
     struct fid_domain *domain;
     struct fid_av *av;
@@ -88,6 +90,8 @@ struct shmi_net {
     pthread_mutex_t serving; /* held while reading cq */
     pthread_mutex_t list;    /* of channels */
     struct shmi_channel *channels;
+    struct shmi_channel *spare; /* closed, to be opened again: they keep their connections */
+    int n_spare;
     unsigned visits; /* by threads that wait in the library; tells the thread to rest */
     bool has_thread;
     bool is_closing;
@@ -154,7 +158,8 @@ struct patience {
 #define ofi_fatal(net, ...) (ofi_log(net, SHMI_FATAL, __VA_ARGS__), abort())
 
 /* ofi_net.c */
-int shmi_ofi_endpoint(struct shmi_net *net, struct fid_cq *cq, struct fid_ep **ep);
+int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *cq,
+                      struct fid_ep **ep);
 
 /* ofi_memory.c */
 int shmi_ofi_expose(struct shmi_net *net, const struct shmi_memory *mem, uint64_t *key);
@@ -169,6 +174,7 @@ struct region_offer shmi_ofi_remote(struct shmi_net *net, struct shmi_remote rem
 /* ofi_channel.c */
 int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch);
 void shmi_ofi_channel_close(struct shmi_channel *ch);
+void shmi_ofi_channel_drop_spare(struct shmi_net *net);
 /* All of these with the channel locked. */
 struct op *shmi_ofi_op_take(struct shmi_channel *ch, enum op_kind kind, struct shmi_remote remote);
 void shmi_ofi_op_free(struct shmi_channel *ch, struct op *op);

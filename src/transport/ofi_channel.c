@@ -50,14 +50,29 @@ static void release(struct shmi_channel *ch)
     free(ch);
 }
 
-int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch)
+static void enlist(struct shmi_channel *ch)
 {
-    struct shmi_channel *mine = calloc(1, sizeof(*mine));
-    if (mine == NULL) {
-        return -ENOMEM;
+    pthread_mutex_lock(&ch->net->list);
+    ch->next = ch->net->channels;
+    ch->net->channels = ch;
+    pthread_mutex_unlock(&ch->net->list);
+}
+
+static struct shmi_channel *take_spare(struct shmi_net *net)
+{
+    pthread_mutex_lock(&net->list);
+    struct shmi_channel *ch = net->spare;
+    if (ch != NULL) {
+        net->spare = ch->next;
+        net->n_spare--;
     }
-    mine->net = net;
-    pthread_mutex_init(&mine->lock, NULL);
+    pthread_mutex_unlock(&net->list);
+    return ch;
+}
+
+static int make(struct shmi_channel *mine)
+{
+    struct shmi_net *net = mine->net;
     struct fi_cq_attr attr = {
         .size = 2 * OFI_OPS,
         .format = FI_CQ_FORMAT_CONTEXT,
@@ -68,21 +83,33 @@ int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch)
         rc = fi_cq_open(net->domain, &attr, &mine->cq, NULL);
     }
     if (rc == 0) {
-        rc = shmi_ofi_endpoint(net, mine->cq, &mine->ep);
+        rc = shmi_ofi_endpoint(net, net->channel_info, mine->cq, &mine->ep);
     }
     if (rc == 0 && net->local_mr) {
         rc = shmi_ofi_register(net, mine->ep, mine->ops, OFI_OPS * sizeof(*mine->ops), &mine->mr);
     }
-    if (rc != 0) {
-        ofi_log(net, SHMI_ERROR, "%s cannot open one more channel: %s",
-                net->info->fabric_attr->prov_name, fi_strerror(-rc));
-        release(mine);
-        return rc;
+    return rc;
+}
+
+int shmi_ofi_channel_open(struct shmi_net *net, struct shmi_channel **ch)
+{
+    struct shmi_channel *mine = take_spare(net);
+    if (mine == NULL) {
+        mine = calloc(1, sizeof(*mine));
+        if (mine == NULL) {
+            return -ENOMEM;
+        }
+        mine->net = net;
+        pthread_mutex_init(&mine->lock, NULL);
+        int rc = make(mine);
+        if (rc != 0) {
+            ofi_log(net, SHMI_ERROR, "%s cannot open one more channel: %s",
+                    net->info->fabric_attr->prov_name, fi_strerror(-rc));
+            release(mine);
+            return rc;
+        }
     }
-    pthread_mutex_lock(&net->list);
-    mine->next = net->channels;
-    net->channels = mine;
-    pthread_mutex_unlock(&net->list);
+    enlist(mine);
     *ch = mine;
     return 0;
 }
@@ -97,8 +124,23 @@ void shmi_ofi_channel_close(struct shmi_channel *ch)
         link = &(*link)->next;
     }
     *link = ch->next;
+    bool is_kept = net->n_spare < OFI_SPARE;
+    if (is_kept) {
+        ch->next = net->spare;
+        net->spare = ch;
+        net->n_spare++;
+    }
     pthread_mutex_unlock(&net->list);
-    release(ch);
+    if (!is_kept) {
+        release(ch);
+    }
+}
+
+void shmi_ofi_channel_drop_spare(struct shmi_net *net)
+{
+    for (struct shmi_channel *ch = take_spare(net); ch != NULL; ch = take_spare(net)) {
+        release(ch);
+    }
 }
 
 struct op *shmi_ofi_op_take(struct shmi_channel *ch, enum op_kind kind, struct shmi_remote remote)

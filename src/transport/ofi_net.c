@@ -20,6 +20,12 @@
 /* Reads and writes that can be ordered up to this length count as ordered; longer ones are cut. */
 #define ORDERED_LEAST (64u << 10)
 
+/* Saves acknowledgements and waits; what is not asked for, some providers do not keep. */
+#define WANTED_ORDER (FI_ORDER_RAW | FI_ORDER_WAW)
+
+/* Buffers for what arrives. */
+enum { CHANNEL_ARRIVALS = 32, TARGET_ARRIVALS = 256 };
+
 /* What a PE tells the others: this, its regions, its endpoint's name. */
 struct greeting {
     uint32_t n_regions;
@@ -105,15 +111,32 @@ static struct fi_info *preferred(struct shmi_net *net, struct fi_info *list)
     return second;
 }
 
-static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
+static int ask(struct shmi_net *net, struct fi_info *hints, uint64_t order)
 {
-    struct fi_info *hints = hints_of(net);
     struct fi_info *list = NULL;
-    int rc = hints == NULL ? -ENOMEM : fi_getinfo(API, NULL, NULL, 0, hints, &list);
+    hints->tx_attr->msg_order = order;
+    hints->rx_attr->msg_order = order;
+    int rc = fi_getinfo(API, NULL, NULL, 0, hints, &list);
     if (rc == 0) {
         struct fi_info *best = preferred(net, list);
         net->info = best == NULL ? NULL : fi_dupinfo(best);
         fi_freeinfo(list);
+    }
+    return rc;
+}
+
+static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
+{
+    struct fi_info *hints = hints_of(net);
+    int rc = hints == NULL ? -ENOMEM : 0;
+    /* Each endpoint of ofi_rxm makes a thousand buffers of this size, and clears them, and all that
+     * is in them here are atomics of a few bytes. */
+    setenv("FI_OFI_RXM_BUFFER_SIZE", "1024", 0);
+    if (rc == 0) {
+        rc = ask(net, hints, WANTED_ORDER);
+    }
+    if (hints != NULL && net->info == NULL) {
+        rc = ask(net, hints, 0);
     }
     fi_freeinfo(hints);
     if (net->info == NULL) {
@@ -122,6 +145,13 @@ static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
         return rc == -ENOMEM ? rc : -ENODEV;
     }
     net->info->tx_attr->op_flags = 0; /* delivery reports only where asked for */
+    net->channel_info = fi_dupinfo(net->info);
+    if (net->channel_info == NULL) {
+        return -ENOMEM;
+    }
+    /* Nothing arrives on a channel but answers; some providers make room for this many at once. */
+    net->channel_info->rx_attr->size = shmi_min(CHANNEL_ARRIVALS, net->info->rx_attr->size);
+    net->info->rx_attr->size = shmi_min(TARGET_ARRIVALS, net->info->rx_attr->size);
     snprintf(facts->what, sizeof(facts->what), "%s on %s", net->info->fabric_attr->prov_name,
              net->info->domain_attr->name);
     return 0;
@@ -176,10 +206,11 @@ static int find_atomics(struct shmi_net *net, struct shmi_net_facts *facts)
 
 /* ---- endpoints ----------------------------------------------------------------------------- */
 
-int shmi_ofi_endpoint(struct shmi_net *net, struct fid_cq *cq, struct fid_ep **ep)
+int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *cq,
+                      struct fid_ep **ep)
 {
     struct fid_ep *mine;
-    int rc = fi_endpoint(net->domain, net->info, &mine, NULL);
+    int rc = fi_endpoint(net->domain, info, &mine, NULL);
     if (rc != 0) {
         return rc;
     }
@@ -235,7 +266,7 @@ static int open_fabric(struct shmi_net *net)
         rc = open_target_queue(net);
     }
     if (rc == 0) {
-        rc = shmi_ofi_endpoint(net, net->cq, &net->ep);
+        rc = shmi_ofi_endpoint(net, net->info, net->cq, &net->ep);
     }
     return rc;
 }
@@ -252,6 +283,7 @@ static void close_fid(struct fid *fid)
 static void ofi_close(struct shmi_net *net)
 {
     shmi_ofi_thread_stop(net);
+    shmi_ofi_channel_drop_spare(net);
     for (int i = 0; i < OFI_REGIONS; i++) {
         close_fid(net->regions[i].mr == NULL ? NULL : &net->regions[i].mr->fid);
     }
@@ -262,6 +294,9 @@ static void ofi_close(struct shmi_net *net)
     close_fid(net->fabric == NULL ? NULL : &net->fabric->fid);
     if (net->info != NULL) {
         fi_freeinfo(net->info);
+    }
+    if (net->channel_info != NULL) {
+        fi_freeinfo(net->channel_info);
     }
     for (int pe = 0; net->peers != NULL && pe < net->n_pes; pe++) {
         free(net->peers[pe].regions);
