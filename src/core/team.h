@@ -101,8 +101,8 @@ static inline struct shmi_team *shmi_team_of(shmem_team_t handle)
 /* The same for a collective's argument: an invalid team ends the job with a clear error. */
 struct shmi_team *shmi_team_required(const char *who, shmem_team_t handle);
 
-/* The team of an active set, made at its first use out of the members' psync arrays (three words) and
- * remembered until finalize; NULL on a PE that is not in it, which is an error under SHMEM_CHECK. */
+/* The team of an active set, made at its first use out of the members' psync arrays (three words)
+ * and remembered until finalize; NULL on a PE that is not in it, an error under SHMEM_CHECK. */
 struct shmi_team *shmi_team_active_set(const char *who, int start, int log_stride, int size,
                                        long *psync);
 

@@ -2,8 +2,8 @@
 /*
  * coll_calls.h -- collective calls at random, for the unit tests of the collectives.
  *
- * The tests fork processes over one shared mapping, which are the PEs.  The sequence of calls is the
- * same on all of them, made from a seed; each waits a little, at random, here and there.  No PE
+ * The tests fork processes over one shared mapping, which are the PEs.  The sequence of calls is
+ * the same on all of them, made from a seed; each waits a little, at random, here and there.  No PE
  * synchronises with another but by the calls under test.  Every byte of a result is compared with
  * what this PE computes alone, and the bytes around it are looked at too.
  */

@@ -199,7 +199,7 @@ static const struct topology topologies[] = {
     /* clang-format on */
 };
 
-/* All is in the heap; what a PE cannot map, it reaches by the address that it has in the mapping. */
+/* All is in the heap; what a PE cannot map, it reaches by its address in the mapping. */
 static void make_segments(int me, const struct topology *topology)
 {
     static struct shmi_window heap[PES_MAX];
