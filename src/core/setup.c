@@ -251,10 +251,6 @@ PSHMEM(_query_initialized)
 
 void shmem_finalize(void)
 {
-    if (shmi_stage == SHMI_AFTER_FINALIZE) { /* once too often: programs do, and no harm is done */
-        shmi_warn("%s was called again after the last one", __func__);
-        return;
-    }
     pthread_mutex_lock(&setup.lock);
     shmi_require_running(__func__);
     if (--setup.nested == 0) {
