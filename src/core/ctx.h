@@ -36,7 +36,7 @@ static inline struct shmi_ctx *shmi_ctx_of(shmem_ctx_t handle)
  * which calls those are. */
 static inline int shmi_ctx_pe(const struct shmi_ctx *ctx, int pe)
 {
-    if (ctx == &shmi_ctx_default || ctx->team == shmi_team_world) {
+    if (ctx == &shmi_ctx_default || ctx == NULL || ctx->team == shmi_team_world) {
         return pe;
     }
     return shmi_team_pe(ctx->team, pe);
