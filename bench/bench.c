@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_BATCHES = 1000, MAX_SUBJECTS = 8, MAX_CORES = 1024, LEAST_BUFFER = 65536 };
+enum { MAX_BATCHES = 1000, MAX_SUBJECTS = 8, MAX_CORES = 1024, LEAST_BUFFER = 65536, WARM_UP = 4 };
 
 struct bench bench;
 
@@ -203,9 +203,10 @@ static double batch(const struct bench_subject *subject, size_t size, long iters
         subject->prepare();
     shmem_barrier_all();
     bool takes_part = subject->all || bench.me == 0;
-    /* Whatever the subject before left in the caches, unless prepare has its own mind on that. */
+    /* Whatever the subjects before left in the caches, unless prepare has its own mind on that.
+     * Once is not enough: what others streamed past a cache comes back to it only by and by. */
     if (takes_part && subject->prepare == NULL)
-        subject->run(subject, size, 1);
+        subject->run(subject, size, WARM_UP);
     double start = bench_now();
     if (takes_part)
         subject->run(subject, size, iters);

@@ -16,7 +16,11 @@
 #include "core/base/atomic.h"
 #include "core/base/util.h"
 
-/* Looks at a word before shmi_wait is called: about as long as a line takes from core to core. */
+/*
+ * Looks at a word before shmi_wait is called, which first reads the clock.  There is a pause between
+ * them: without, the looks in flight are thrown away when the line comes, and it comes later where
+ * the writer shares the core.  A ping-pong took half as long again.
+ */
 #define SHMI_LOOKS 64
 
 /* What a PE waits for; lives on the waiter's stack. */
@@ -39,6 +43,7 @@ static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint
         if (shmi_likely(shmi_load_acquire(word) >= value)) {
             return;
         }
+        shmi_pause();
     }
     shmi_wait_reached_slowly(who, word, value, pe);
 }

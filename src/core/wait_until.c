@@ -113,6 +113,7 @@ INLINE uint64_t wait_one(const char *who, const void *ivar, struct kind kind, in
         if (shmi_likely(compare(seen, cmp, key))) {
             return seen;
         }
+        shmi_pause();
     }
     return wait_slowly(who, ivar, kind, cmp, key);
 }
