@@ -19,7 +19,7 @@
 /* From here on streaming wins; measured on a core with 16 MiB of last-level cache to itself. */
 #define STREAM_FROM (8u << 20)
 
-/* How far ahead the source is asked for, past the caches too: without, streaming is a tenth slower. */
+/* How far ahead the source is asked for, past the caches too: a tenth faster than without. */
 #define AHEAD 1024
 
 static void copy_repeat(void *dst, const void *src, size_t len)

@@ -17,9 +17,9 @@
 #include "core/base/util.h"
 
 /*
- * Looks at a word before shmi_wait is called, which first reads the clock.  There is a pause between
- * them: without, the looks in flight are thrown away when the line comes, and it comes later where
- * the writer shares the core.  A ping-pong took half as long again.
+ * Looks at a word before shmi_wait is called, which first reads the clock.  There is a pause
+ * between them: without, the looks in flight are thrown away when the line comes, and it comes
+ * later where the writer shares the core.  A ping-pong took half as long again.
  */
 #define SHMI_LOOKS 64
 
