@@ -28,6 +28,7 @@
 /* What the kernel can back with one page where it is configured to. */
 #define HUGE_PAGE (2u << 20)
 
+const struct shmi_window shmi_nowhere;
 struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 
 static struct {

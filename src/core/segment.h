@@ -38,39 +38,41 @@ enum { SHMI_SEGMENT_HEAP, SHMI_SEGMENT_DATA, SHMI_SEGMENTS };
 extern SHMI_HIDDEN struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 
 /*
- * The fast paths' question: where do loads and stores of this process reach that PE's copy of the
- * object at addr?  NULL where they do not, where addr is not symmetric, and while some option wants
- * to see every access: the slow paths find out which.  pe is a number of the world.
+ * The fast paths' question: in which window of that PE is its copy of the object at addr, and how
+ * far in?  Nowhere if addr is not symmetric, or while some option wants to see every access: the
+ * slow paths find out which.  pe is a number of the world.
  */
-__attribute__((always_inline)) static inline char *shmi_reach_fast(const void *addr, int pe)
+extern SHMI_HIDDEN const struct shmi_window shmi_nowhere;
+
+__attribute__((always_inline)) static inline const struct shmi_window *
+shmi_window_fast(const void *addr, int pe, size_t *offset)
 {
     const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_HEAP];
-    size_t offset = (uintptr_t)addr - (uintptr_t)seg->base;
-    if (shmi_unlikely(offset >= seg->open)) {
+    *offset = (uintptr_t)addr - (uintptr_t)seg->base;
+    if (shmi_unlikely(*offset >= seg->open)) {
         seg = &shmi_segments[SHMI_SEGMENT_DATA];
-        offset = (uintptr_t)addr - (uintptr_t)seg->base;
-        if (shmi_unlikely(offset >= seg->open)) {
-            return NULL;
+        *offset = (uintptr_t)addr - (uintptr_t)seg->base;
+        if (shmi_unlikely(*offset >= seg->open)) {
+            return &shmi_nowhere;
         }
     }
-    char *map = seg->window[pe].map;
-    return shmi_likely(map != NULL) ? map + offset : NULL;
+    return &seg->window[pe];
+}
+
+/* Where do loads and stores of this process reach it?  NULL where they do not. */
+__attribute__((always_inline)) static inline char *shmi_reach_fast(const void *addr, int pe)
+{
+    size_t offset = 0;
+    const struct shmi_window *win = shmi_window_fast(addr, pe, &offset);
+    return shmi_likely(win->map != NULL) ? win->map + offset : NULL;
 }
 
 /* The same for atomics by the CPU. */
 __attribute__((always_inline)) static inline char *shmi_reach_fast_amo(const void *addr, int pe)
 {
-    const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_HEAP];
-    size_t offset = (uintptr_t)addr - (uintptr_t)seg->base;
-    if (shmi_unlikely(offset >= seg->open)) {
-        seg = &shmi_segments[SHMI_SEGMENT_DATA];
-        offset = (uintptr_t)addr - (uintptr_t)seg->base;
-        if (shmi_unlikely(offset >= seg->open)) {
-            return NULL;
-        }
-    }
-    char *amo = seg->window[pe].amo;
-    return shmi_likely(amo != NULL) ? amo + offset : NULL;
+    size_t offset = 0;
+    const struct shmi_window *win = shmi_window_fast(addr, pe, &offset);
+    return shmi_likely(win->amo != NULL) ? win->amo + offset : NULL;
 }
 
 /* The segment of a symmetric address, or NULL. */
