@@ -28,6 +28,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/base/atomic.h"
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "transport/transport.h"
@@ -139,7 +140,7 @@ struct shmi_channel {
     unsigned in_flight;   /* operations that will complete */
     unsigned n_amos;      /* of these */
     uint64_t completed;   /* ever */
-    bool is_unsettled;    /* something was started since the last quiet */
+    bool is_unsettled;    /* something was started since the last quiet; looked at unlocked */
     struct trace *traces; /* of all PEs */
     int *dirty;
     int n_dirty;

@@ -130,7 +130,7 @@ static ssize_t try_to_start(struct shmi_channel *ch, struct op *op)
 static void start(struct shmi_channel *ch, struct op *op)
 {
     struct patience patience = {.rounds = 0};
-    ch->is_unsettled = true;
+    shmi_store_relaxed(&ch->is_unsettled, true);
     ssize_t rc = try_to_start(ch, op);
     while (rc == -FI_EAGAIN) {
         shmi_ofi_linger(ch, &patience, op);
@@ -150,7 +150,7 @@ static void inject(struct shmi_channel *ch, struct shmi_remote to, const void *s
     fi_addr_t peer = ch->net->peers[to.pe].address;
     struct patience patience = {.rounds = 0};
     const struct op op = {.kind = OP_PUT, .remote = to, .len = len}; /* for messages */
-    ch->is_unsettled = true;
+    shmi_store_relaxed(&ch->is_unsettled, true);
     ssize_t rc = fi_inject_write(ch->ep, src, len, peer, at.base, at.key);
     while (rc == -FI_EAGAIN) {
         shmi_ofi_linger(ch, &patience, &op);
@@ -284,7 +284,7 @@ static void settle(struct shmi_channel *ch)
     }
     ch->n_dirty = 0;
     shmi_ofi_await_all(ch);
-    ch->is_unsettled = false;
+    shmi_store_relaxed(&ch->is_unsettled, false);
 }
 
 /* Later writes and atomics are not seen before earlier ones. */
@@ -315,7 +315,7 @@ void shmi_ofi_put_signal(struct shmi_channel *ch, struct shmi_remote to, const v
 
 void shmi_ofi_fence(struct shmi_channel *ch)
 {
-    if (ch->is_unsettled) {
+    if (shmi_load_relaxed(&ch->is_unsettled)) {
         pthread_mutex_lock(&ch->lock);
         order(ch);
         pthread_mutex_unlock(&ch->lock);
@@ -324,7 +324,7 @@ void shmi_ofi_fence(struct shmi_channel *ch)
 
 void shmi_ofi_quiet(struct shmi_channel *ch)
 {
-    if (ch->is_unsettled) {
+    if (shmi_load_relaxed(&ch->is_unsettled)) {
         pthread_mutex_lock(&ch->lock);
         settle(ch);
         pthread_mutex_unlock(&ch->lock);

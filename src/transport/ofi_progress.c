@@ -62,7 +62,7 @@ static unsigned attend(struct shmi_net *net, bool *is_unsettled)
         return 0;
     }
     for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
-        if (!__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED)) {
+        if (!shmi_load_relaxed(&ch->is_unsettled)) {
             continue;
         }
         *is_unsettled = true;
