@@ -383,26 +383,25 @@ static void note_presence(pmix_status_t status, pmix_value_t *value, void *prese
 }
 
 /* Ask for every PE's blob, which is there if the PE has come, and give the answers some time.  The
- * questions stay open when that is over, so what they write to is never freed. */
+ * questions stay open when that is over, so what they read and write to is never freed. */
 static const int *call_roll(void)
 {
     static pmix_info_t info;
-    char key[PMIX_MAX_KEYLEN];
+    static char key[PMIX_MAX_KEYLEN];
     bool yes = true;
     int *roll = calloc((size_t)pmix.n_pes, sizeof(*roll));
+    pmix_proc_t *pes = calloc((size_t)pmix.n_pes, sizeof(*pes));
 
-    if (roll == NULL)
+    if (roll == NULL || pes == NULL)
         return NULL;
     name_key(key);
     PMIX_INFO_LOAD(&info, PMIX_IMMEDIATE, &yes, PMIX_BOOL);
     for (int pe = 0; pe < pmix.n_pes; pe++) {
-        pmix_proc_t whom;
-
-        PMIX_LOAD_PROCID(&whom, pmix.me.nspace, (pmix_rank_t)pe);
+        PMIX_LOAD_PROCID(&pes[pe], pmix.me.nspace, (pmix_rank_t)pe);
         if (pe == (int)pmix.me.rank)
             roll[pe] = PRESENT;
         else
-            PMIx_Get_nb(&whom, key, &info, 1, note_presence, &roll[pe]);
+            PMIx_Get_nb(&pes[pe], key, &info, 1, note_presence, &roll[pe]);
     }
     sleep(ROLL_CALL_SECONDS);
     return roll;
