@@ -97,6 +97,7 @@ static int role_abort_with(int status)
         return result;
     if (shmi_job.my_pe == PES - 1) {
         pthread_create(&reader, NULL, read_stdin, NULL);
+        pthread_detach(reader);
         printf("flushed before the end\n");
         shmi_job_abort(status);
     }
