@@ -107,6 +107,13 @@ void shmi_fork_forget(void)
     guarded.fd = -1;
 }
 
+void shmi_fork_leave(void)
+{
+    guarded.in_child = true;
+    shmi_stage = SHMI_ON_DEVICE;
+    shmi_log_set_abort(_exit);
+}
+
 bool shmi_fork_is_child(void)
 {
     return guarded.in_child;

@@ -18,6 +18,10 @@ void shmi_fork_protect(char *base, size_t len, int fd, size_t offset);
 /* The object is about to be closed; the variables stay where they are. */
 void shmi_fork_forget(void);
 
+/* In a process that a module has forked for itself: it is no PE, and what fails in it ends it and
+ * not the job. */
+void shmi_fork_leave(void);
+
 /* Is this process a child of the PE it was forked from? */
 bool shmi_fork_is_child(void);
 

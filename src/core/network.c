@@ -17,6 +17,7 @@
 #include "core/base/config.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
+#include "core/fork.h"
 #include "core/segment.h"
 #include "transport/transport.h"
 
@@ -55,6 +56,7 @@ const struct shmi_services shmi_services = {
     .log = log_for_module,
     .config = shmi_config_text,
     .debugging = &shmi_debugging,
+    .forked = shmi_fork_leave,
 };
 
 /* Does every PE reach all memory of all PEs without a network?  All PEs answer the same: mapping is

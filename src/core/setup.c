@@ -50,8 +50,9 @@ void shmi_not_running(const char *who)
         [SHMI_RUNNING] = "while the library is starting or ending",
         [SHMI_AFTER_FINALIZE] = "after shmem_finalize",
         [SHMI_IN_CHILD] = "in a process forked from a PE, which is no PE itself",
+        [SHMI_ON_DEVICE] = "by a kernel; a kernel's routines are those of shmemx_device.h",
     };
-    if (shmi_stage == SHMI_IN_CHILD) { /* the job is the parent's */
+    if (shmi_fork_is_child()) { /* the job is the parent's */
         shmi_error("%s was called %s", who, when[shmi_stage]);
         _exit(1);
     }
@@ -192,7 +193,7 @@ static void close_all(void)
 static void init(void)
 {
     pthread_mutex_lock(&setup.lock);
-    if (shmi_stage == SHMI_IN_CHILD) {
+    if (shmi_fork_is_child()) {
         shmi_not_running("shmem_init");
     }
     if (setup.nested++ == 0) {

@@ -11,7 +11,8 @@ enum shmi_stage {
     SHMI_BEFORE_INIT,
     SHMI_RUNNING,
     SHMI_AFTER_FINALIZE,
-    SHMI_IN_CHILD, /* a process forked from a PE, which is none itself */
+    SHMI_IN_CHILD,  /* a process forked from a PE, which is none itself */
+    SHMI_ON_DEVICE, /* a process that a device module has forked to run kernels */
 };
 extern SHMI_HIDDEN enum shmi_stage shmi_stage;
 

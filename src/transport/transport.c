@@ -2,14 +2,8 @@
 /* transport.c -- the list of networks, and how one is found and opened. */
 #include "transport/transport.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "core/base/log.h"
-#include "core/base/util.h"
 
 extern const struct shmi_transport shmi_transport_loop;
 
@@ -18,45 +12,18 @@ const char *const shmi_transport_names[] = {"verbs", "ofi", "loop", NULL};
 
 struct shmi_network shmi_network;
 
-/* Modules are looked for where this very library was loaded from, so that an installation can be
- * moved, and a build tree used; else where it was configured to be installed. */
-static void module_path(const char *name, char *path, size_t len)
-{
-    Dl_info self;
-    if (dladdr(&shmi_transport_loop, &self) != 0 && self.dli_fname != NULL) {
-        const char *slash = strrchr(self.dli_fname, '/');
-        if (slash != NULL) {
-            snprintf(path, len, "%.*s/npushmem/%s.so", (int)(slash - self.dli_fname),
-                     self.dli_fname, name);
-            if (access(path, R_OK) == 0) {
-                return;
-            }
-        }
-    }
-    snprintf(path, len, "%s/npushmem/%s.so", SHMI_LIBDIR, name);
-}
-
 static int load_module(struct shmi_network *network, const char *name)
 {
-    char path[4096];
-    char symbol[64];
-    module_path(name, path, sizeof(path));
-    network->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (network->handle == NULL) {
-        snprintf(network->facts.what, sizeof(network->facts.what), "%s", dlerror());
-        return -ENOENT;
+    struct shmi_module_error error = {.what = ""};
+    const void *table = NULL;
+    int rc =
+        shmi_module_load("transport", name, SHMI_TRANSPORT_ABI, &network->handle, &table, &error);
+    if (rc != 0) {
+        snprintf(network->facts.what, sizeof(network->facts.what), "%s", error.what);
+    } else {
+        network->transport = table;
     }
-    snprintf(symbol, sizeof(symbol), "shmi_transport_%s", name);
-    network->transport = dlsym(network->handle, symbol);
-    if (network->transport == NULL || network->transport->abi != SHMI_TRANSPORT_ABI) {
-        snprintf(network->facts.what, sizeof(network->facts.what),
-                 "%s.so is of another version of npushmem (ABI %u, wanted %u)", name,
-                 network->transport == NULL ? 0 : network->transport->abi, SHMI_TRANSPORT_ABI);
-        dlclose(network->handle);
-        network->handle = NULL;
-        return -ENOEXEC;
-    }
-    return 0;
+    return rc;
 }
 
 int shmi_transport_open(struct shmi_network *network, const char *name,
@@ -70,8 +37,8 @@ int shmi_transport_open(struct shmi_network *network, const char *name,
         }
     }
     int rc = network->transport->open(&network->net, services, my_pe, n_pes, &network->facts);
-    if (rc != 0 && network->handle != NULL) {
-        dlclose(network->handle);
+    if (rc != 0) {
+        shmi_module_unload(network->handle);
         network->handle = NULL;
     }
     return rc;
@@ -82,9 +49,7 @@ void shmi_transport_close(struct shmi_network *network)
     if (network->net != NULL) {
         network->transport->close(network->net);
     }
-    if (network->handle != NULL) {
-        dlclose(network->handle);
-    }
+    shmi_module_unload(network->handle);
     *network = (struct shmi_network){.net = NULL};
 }
 

@@ -20,6 +20,7 @@
 
 #include "core/base/amo.h"
 #include "core/base/job.h"
+#include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
 #define SHMI_TRANSPORT_ABI 1
@@ -55,13 +56,6 @@ struct shmi_net_facts {
     unsigned native8; /* and on 8-byte words; what is missing the core builds, exactly */
     bool coherent;    /* its atomics are atomic with those of the target's CPUs */
     char what[96];    /* for people: "tcp;ofi_rxm on eth0", "mlx5_0 port 1, RoCE v2" */
-};
-
-/* What a module may ask of the library, so that the library need not export it. */
-struct shmi_services {
-    void (*log)(int level, const char *file, int line, const char *format, ...);
-    const char *(*config)(const char *name, char *buffer, size_t len); /* a row's text, or NULL */
-    const bool *debugging;
 };
 
 struct shmi_transport {

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* module.c -- how a module, a network's or a device's, is found and loaded. */
+#include "core/base/module.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Modules are looked for where this very library was loaded from, so that an installation can be
+ * moved, and a build tree used; else where it was configured to be installed. */
+static void path_of(const char *name, char *path, size_t len)
+{
+    Dl_info self;
+    const void *here = __extension__(const void *) shmi_module_load;
+    if (dladdr(here, &self) != 0 && self.dli_fname != NULL) {
+        const char *slash = strrchr(self.dli_fname, '/');
+        if (slash != NULL) {
+            snprintf(path, len, "%.*s/npushmem/%s.so", (int)(slash - self.dli_fname),
+                     self.dli_fname, name);
+            if (access(path, R_OK) == 0) {
+                return;
+            }
+        }
+    }
+    snprintf(path, len, "%s/npushmem/%s.so", SHMI_LIBDIR, name);
+}
+
+bool shmi_module_exists(const char *name)
+{
+    char path[4096];
+    path_of(name, path, sizeof(path));
+    return access(path, R_OK) == 0;
+}
+
+int shmi_module_load(const char *kind, const char *name, unsigned abi, void **handle,
+                     const void **table, struct shmi_module_error *error)
+{
+    char path[4096];
+    char symbol[64];
+    path_of(name, path, sizeof(path));
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (object == NULL) {
+        snprintf(error->what, sizeof(error->what), "%s", dlerror());
+        return -ENOENT;
+    }
+    snprintf(symbol, sizeof(symbol), "shmi_%s_%s", kind, name);
+    const unsigned *found = dlsym(object, symbol);
+    if (found == NULL || *found != abi) {
+        snprintf(error->what, sizeof(error->what),
+                 "%s.so is of another version of npushmem (ABI %u, wanted %u)", name,
+                 found == NULL ? 0 : *found, abi);
+        dlclose(object);
+        return -ENOEXEC;
+    }
+    *handle = object;
+    *table = found;
+    return 0;
+}
+
+void shmi_module_unload(void *handle)
+{
+    if (handle != NULL) {
+        dlclose(handle);
+    }
+}
