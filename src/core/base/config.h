@@ -51,6 +51,12 @@
            "libfabric provider, as fi_info names it; empty takes the best that is there")          \
     TEXT  (ofi_domain,          "",                                                                \
            "libfabric domain, such as a network interface; empty lets libfabric choose")           \
+    TEXT  (verbs_device,        "",                                                                \
+           "RDMA device, as ibv_devices names it; empty takes the fastest port that is up")        \
+    LONG  (verbs_port,          0, 0, 255,                                                         \
+           "port of the RDMA device; 0 takes the fastest that is up")                              \
+    LONG  (verbs_gid,           -1, -1, 255,                                                       \
+           "index of the RDMA port's GID; -1 prefers RoCE v2 with an IPv4 address")                \
     LONG  (net_timeout,         30, 0, 1000000,                                                    \
            "seconds without an answer from a PE after which the network gives up; 0 never")        \
     TEXT  (launcher,            "auto",                                                            \

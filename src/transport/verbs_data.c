@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * verbs_data.c -- the data path of the libibverbs module.
+ *
+ * A queue pair performs its writes in order, so fence costs nothing but a mark that keeps the next
+ * work request behind atomics in flight, and a signal is a write or an atomic posted behind the
+ * data with the same doorbell.  Sources travel within the work request when they are small, from
+ * where they are when peers may reach them anyway, by way of a registered buffer up to 64 KiB, and
+ * else from where they are, registered for as long as it takes.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "transport/verbs.h"
+
+/* One work request with its only buffer. */
+struct work {
+    struct ibv_send_wr wr;
+    struct ibv_sge sge;
+    bool is_zero_copy; /* the source is in use until it is complete */
+};
+
+static void give_local(struct job *job, struct work *work, const struct local *local, size_t len)
+{
+    job->bounce = local->bounce;
+    job->mr = local->mr;
+    work->sge = (struct ibv_sge){(uintptr_t)local->addr, (uint32_t)len, local->key};
+    work->is_zero_copy = !local->is_inline && local->bounce < 0;
+}
+
+static struct local register_for_once(struct shmi_channel *ch, const void *addr, size_t len,
+                                      int access)
+{
+    void *base = (void *)(uintptr_t)addr; /* not const in libibverbs */
+    struct ibv_mr *mr = ibv_reg_mr(ch->net->pd, base, len, access);
+    if (mr == NULL) {
+        verbs_fatal(ch->net, "%s cannot register a buffer of %zu bytes at %p: %m; see ulimit -l",
+                    ch->net->name, len, addr);
+    }
+    return (struct local){.addr = addr, .key = mr->lkey, .bounce = -1, .mr = mr};
+}
+
+static struct local bounced(struct shmi_channel *ch)
+{
+    int i = shmi_verbs_bounce_take(ch);
+    return (struct local){
+        .addr = shmi_verbs_bounce_at(ch, i),
+        .key = ch->bounce_mr->lkey,
+        .bounce = i,
+    };
+}
+
+/* ---- put ----------------------------------------------------------------------------------- */
+
+static struct local source_of(struct shmi_channel *ch, const void *src, size_t len,
+                              enum shmi_when when)
+{
+    struct shmi_net *net = ch->net;
+    if (len <= net->inline_len) {
+        return (struct local){.addr = src, .bounce = -1, .is_inline = true};
+    }
+    if (when == SHMI_LATER || len > VERBS_BOUNCE) {
+        const struct ibv_mr *mr = shmi_verbs_region_of(net, src, len);
+        if (mr != NULL) {
+            return (struct local){.addr = src, .key = mr->lkey, .bounce = -1};
+        }
+    }
+    if (len <= VERBS_BOUNCE) {
+        struct local local = bounced(ch);
+        memcpy(shmi_verbs_bounce_at(ch, local.bounce), src, len);
+        return local;
+    }
+    return register_for_once(ch, src, len, 0);
+}
+
+/* The longest work request with this buffer. */
+static size_t piece_of(struct shmi_channel *ch, const void *local, size_t len)
+{
+    bool is_copied = len > VERBS_BOUNCE && len <= VERBS_COPIED &&
+                     shmi_verbs_region_of(ch->net, local, len) == NULL;
+    return shmi_min(len, is_copied ? VERBS_BOUNCE : ch->net->piece_len);
+}
+
+static void prepare_put(struct link *link, struct work *work, struct shmi_remote to,
+                        const void *src, size_t len, enum shmi_when when)
+{
+    struct local local = source_of(link->ch, src, len, when);
+    struct job *job = shmi_verbs_job(link, JOB_PUT, to, len);
+    give_local(job, work, &local, len);
+    work->wr = (struct ibv_send_wr){
+        .sg_list = &work->sge,
+        .num_sge = len == 0 ? 0 : 1,
+        .opcode = IBV_WR_RDMA_WRITE,
+        .send_flags = local.is_inline ? IBV_SEND_INLINE : 0,
+        .wr.rdma = {.remote_addr = to.addr, .rkey = (uint32_t)to.key},
+    };
+}
+
+/* Put, and with the last piece what is chained to it. */
+static void put_locked(struct link *link, struct shmi_remote to, const char *src, size_t len,
+                       enum shmi_when when, const struct shmi_remote *sig,
+                       const struct shmi_amo *amo)
+{
+    bool is_zero_copy = false;
+    size_t piece = piece_of(link->ch, src, len);
+    for (;;) {
+        struct work data, signal;
+        size_t n = shmi_min(len, piece);
+        bool is_last = n == len;
+        prepare_put(link, &data, to, src, n, when);
+        is_zero_copy = is_zero_copy || data.is_zero_copy;
+        int chain = 1;
+        if (is_last && sig != NULL) {
+            shmi_verbs_amo_prepare(link, &signal.wr, &signal.sge, *sig, amo);
+            data.wr.next = &signal.wr;
+            chain = 2;
+        }
+        shmi_verbs_post(link, &data.wr, chain, is_last && when == SHMI_NOW && is_zero_copy);
+        src += n;
+        to.addr += n;
+        len -= n;
+        if (is_last) {
+            break;
+        }
+    }
+    if (when == SHMI_NOW && is_zero_copy) {
+        shmi_verbs_await(link, link->posted);
+    }
+}
+
+void shmi_verbs_put(struct shmi_channel *ch, struct shmi_remote to, const void *src, size_t len,
+                    enum shmi_when when)
+{
+    if (len == 0) {
+        return;
+    }
+    pthread_mutex_lock(&ch->lock);
+    put_locked(shmi_verbs_link_of(ch, to.pe), to, src, len, when, NULL, NULL);
+    pthread_mutex_unlock(&ch->lock);
+}
+
+void shmi_verbs_put_signal(struct shmi_channel *ch, struct shmi_remote to, const void *src,
+                           size_t len, struct shmi_remote sig, const struct shmi_amo *amo,
+                           enum shmi_when when)
+{
+    bool is_chained = len != 0 && shmi_verbs_is_native(ch->net, sig.pe, amo);
+    if (is_chained) {
+        pthread_mutex_lock(&ch->lock);
+        put_locked(shmi_verbs_link_of(ch, to.pe), to, src, len, when, &sig, amo);
+        pthread_mutex_unlock(&ch->lock);
+    } else {
+        shmi_verbs_put(ch, to, src, len, when);
+        shmi_verbs_amo(ch, sig, amo, SHMI_LATER);
+    }
+}
+
+/* ---- get ----------------------------------------------------------------------------------- */
+
+static struct local destination_of(struct shmi_channel *ch, void *dst, size_t len)
+{
+    const struct ibv_mr *mr = shmi_verbs_region_of(ch->net, dst, len);
+    if (mr != NULL) {
+        return (struct local){.addr = dst, .key = mr->lkey, .bounce = -1};
+    }
+    return len <= VERBS_BOUNCE ? bounced(ch)
+                               : register_for_once(ch, dst, len, IBV_ACCESS_LOCAL_WRITE);
+}
+
+static void get_piece(struct link *link, char *dst, struct shmi_remote from, size_t len,
+                      bool report)
+{
+    struct local local = destination_of(link->ch, dst, len);
+    struct job *job = shmi_verbs_job(link, JOB_GET, from, len);
+    struct work work;
+    give_local(job, &work, &local, len);
+    if (local.bounce >= 0) {
+        job->copy_to = dst;
+        job->from = local.addr;
+    }
+    work.wr = (struct ibv_send_wr){
+        .sg_list = &work.sge,
+        .num_sge = 1,
+        .opcode = IBV_WR_RDMA_READ,
+        .wr.rdma = {.remote_addr = from.addr, .rkey = (uint32_t)from.key},
+    };
+    shmi_verbs_post(link, &work.wr, 1, report);
+}
+
+void shmi_verbs_get(struct shmi_channel *ch, void *dst, struct shmi_remote from, size_t len,
+                    enum shmi_when when)
+{
+    char *to = dst;
+    if (len == 0) {
+        return;
+    }
+    pthread_mutex_lock(&ch->lock);
+    struct link *link = shmi_verbs_link_of(ch, from.pe);
+    size_t piece = piece_of(ch, dst, len);
+    while (len != 0) {
+        size_t n = shmi_min(len, piece);
+        get_piece(link, to, from, n, when == SHMI_NOW && n == len);
+        to += n;
+        from.addr += n;
+        len -= n;
+    }
+    if (when == SHMI_NOW) {
+        shmi_verbs_await(link, link->posted);
+    }
+    pthread_mutex_unlock(&ch->lock);
+}
+
+/* ---- order --------------------------------------------------------------------------------- */
+
+void shmi_verbs_fence(struct shmi_channel *ch)
+{
+    if (!ch->is_unsettled) {
+        return;
+    }
+    pthread_mutex_lock(&ch->lock);
+    ch->fences++;
+    shmi_verbs_await_requests(ch);
+    pthread_mutex_unlock(&ch->lock);
+}
+
+void shmi_verbs_quiet(struct shmi_channel *ch)
+{
+    if (!ch->is_unsettled) {
+        return;
+    }
+    pthread_mutex_lock(&ch->lock);
+    shmi_verbs_flush(ch);
+    for (struct link *link = ch->made; link != NULL; link = link->next) {
+        shmi_verbs_await(link, link->posted);
+    }
+    shmi_verbs_await_requests(ch);
+    ch->is_unsettled = false;
+    pthread_mutex_unlock(&ch->lock);
+}
