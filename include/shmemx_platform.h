@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * shmemx_platform.h -- what differs between the compilers of kernels, in one place: host C and C++,
+ * CUDA, AscendC.
+ *
+ * The memory that a kernel shares with the host and with other devices is read and written only by
+ * the functions below.  Where the caches of a device are not coherent, they clean and invalidate.
+ * Words are 8 bytes and naturally aligned, and their accesses are single.
+ */
+#ifndef SHMEMX_PLATFORM_H
+#define SHMEMX_PLATFORM_H
+
+#if defined __GNUC__ && !defined __CUDACC__
+#pragma GCC system_header
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an atomic operation does; the same numbers in a ring, on every device and in the library. */
+enum {
+    SHMEMX_FETCH,
+    SHMEMX_SET,
+    SHMEMX_SWAP,
+    SHMEMX_CSWAP,
+    SHMEMX_ADD,
+    SHMEMX_AND,
+    SHMEMX_OR,
+    SHMEMX_XOR
+};
+
+#if defined __CUDACC__
+
+/* ---- CUDA: one context for all threads of a grid -------------------------------------------- */
+
+#define SHMEMX_DEVICE static __device__ __forceinline__
+#define SHMEMX_GM
+
+/* Threads that call a cooperative form together, this one's number, and their meeting. */
+#define SHMEMX_BLOCK_SIZE() (blockDim.x * blockDim.y * blockDim.z)
+#define SHMEMX_BLOCK_RANK() \
+    (threadIdx.x + blockDim.x * (threadIdx.y + (size_t)blockDim.y * threadIdx.z))
+#define SHMEMX_BLOCK_SYNC() __syncthreads()
+
+SHMEMX_DEVICE void shmemx_fence_system(void)
+{
+    __threadfence_system();
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load(const uint64_t *word)
+{
+    return *(const volatile uint64_t *)word;
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load_acquire(const uint64_t *word)
+{
+    uint64_t value = *(const volatile uint64_t *)word;
+    __threadfence_system();
+    return value;
+}
+
+SHMEMX_DEVICE void shmemx_store(uint64_t *word, uint64_t value)
+{
+    *(volatile uint64_t *)word = value;
+}
+
+SHMEMX_DEVICE void shmemx_store_release(uint64_t *word, uint64_t value)
+{
+    __threadfence_system();
+    *(volatile uint64_t *)word = value;
+}
+
+/* The last word of a slot.  Each word of it validates itself, so that the order in which they
+ * arrive does not matter and no fence to the host's memory is paid for. */
+SHMEMX_DEVICE void shmemx_store_last(uint64_t *word, uint64_t value)
+{
+    *(volatile uint64_t *)word = value;
+}
+
+SHMEMX_DEVICE void shmemx_relax(void)
+{
+#if __CUDA_ARCH__ >= 700
+    __nanosleep(100);
+#endif
+}
+
+SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
+{
+    uint64_t now;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    return now;
+}
+
+SHMEMX_DEVICE uint64_t shmemx_amo8(uint64_t *word, int op, uint64_t value, uint64_t expected)
+{
+    unsigned long long *at = (unsigned long long *)word;
+    unsigned long long old = 0;
+    __threadfence_system();
+    switch (op) {
+    case SHMEMX_FETCH:
+        old = atomicAdd_system(at, 0ull);
+        break;
+    case SHMEMX_SET:
+    case SHMEMX_SWAP:
+        old = atomicExch_system(at, (unsigned long long)value);
+        break;
+    case SHMEMX_CSWAP:
+        old = atomicCAS_system(at, (unsigned long long)expected, (unsigned long long)value);
+        break;
+    case SHMEMX_ADD:
+        old = atomicAdd_system(at, (unsigned long long)value);
+        break;
+    case SHMEMX_AND:
+        old = atomicAnd_system(at, (unsigned long long)value);
+        break;
+    case SHMEMX_OR:
+        old = atomicOr_system(at, (unsigned long long)value);
+        break;
+    case SHMEMX_XOR:
+        old = atomicXor_system(at, (unsigned long long)value);
+        break;
+    }
+    __threadfence_system();
+    return old;
+}
+
+SHMEMX_DEVICE uint32_t shmemx_amo4(uint32_t *word, int op, uint32_t value, uint32_t expected)
+{
+    uint32_t old = 0;
+    __threadfence_system();
+    switch (op) {
+    case SHMEMX_FETCH:
+        old = atomicAdd_system(word, 0u);
+        break;
+    case SHMEMX_SET:
+    case SHMEMX_SWAP:
+        old = atomicExch_system(word, value);
+        break;
+    case SHMEMX_CSWAP:
+        old = atomicCAS_system(word, expected, value);
+        break;
+    case SHMEMX_ADD:
+        old = atomicAdd_system(word, value);
+        break;
+    case SHMEMX_AND:
+        old = atomicAnd_system(word, value);
+        break;
+    case SHMEMX_OR:
+        old = atomicOr_system(word, value);
+        break;
+    case SHMEMX_XOR:
+        old = atomicXor_system(word, value);
+        break;
+    }
+    __threadfence_system();
+    return old;
+}
+
+SHMEMX_DEVICE void shmemx_clean(const void *addr, size_t len)
+{
+    (void)addr;
+    (void)len;
+}
+
+SHMEMX_DEVICE void shmemx_invalidate(const void *addr, size_t len)
+{
+    (void)addr;
+    (void)len;
+}
+
+SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
+{
+    memcpy(dst, src, len);
+}
+
+#elif defined __CCE_AICORE__ || defined __NPU_ARCH__
+
+/* ---- AscendC: a scalar unit for each core, whose data cache is coherent with nothing --------- */
+
+#define SHMEMX_DEVICE static __aicore__ inline
+#define SHMEMX_GM     __gm__
+
+#define SHMEMX_BLOCK_SIZE() 1
+#define SHMEMX_BLOCK_RANK() 0
+#define SHMEMX_BLOCK_SYNC() ((void)0)
+#define SHMEMX_LINE         64
+
+SHMEMX_DEVICE void shmemx_fence_system(void)
+{
+    pipe_barrier(PIPE_ALL);
+    dsb((mem_dsb_t)0);
+}
+
+/* Write lines back to memory, and drop them, so that the next read comes from there.  A line has
+ * one writer only, or data is lost: each word here that a device writes has a line of its own. */
+SHMEMX_DEVICE void shmemx_clean(SHMEMX_GM const void *addr, size_t len)
+{
+    uint64_t line = (uint64_t)addr & ~(uint64_t)(SHMEMX_LINE - 1);
+    for (; line < (uint64_t)addr + len; line += SHMEMX_LINE) {
+        dcci((__gm__ void *)line, SINGLE_CACHE_LINE, CACHELINE_OUT);
+    }
+    dsb((mem_dsb_t)0);
+}
+
+SHMEMX_DEVICE void shmemx_invalidate(SHMEMX_GM const void *addr, size_t len)
+{
+    shmemx_clean(addr, len);
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load(SHMEMX_GM const uint64_t *word)
+{
+    shmemx_invalidate(word, sizeof(*word));
+    return *(volatile __gm__ const uint64_t *)word;
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load_acquire(SHMEMX_GM const uint64_t *word)
+{
+    uint64_t value = shmemx_load(word);
+    dsb((mem_dsb_t)0);
+    return value;
+}
+
+SHMEMX_DEVICE void shmemx_store(SHMEMX_GM uint64_t *word, uint64_t value)
+{
+    *(volatile __gm__ uint64_t *)word = value;
+}
+
+SHMEMX_DEVICE void shmemx_store_release(SHMEMX_GM uint64_t *word, uint64_t value)
+{
+    shmemx_fence_system();
+    shmemx_store(word, value);
+    shmemx_clean(word, sizeof(*word));
+}
+
+/* The last word of a slot: its line leaves the cache as a whole. */
+SHMEMX_DEVICE void shmemx_store_last(SHMEMX_GM uint64_t *word, uint64_t value)
+{
+    shmemx_store(word, value);
+    shmemx_clean(word, sizeof(*word));
+}
+
+SHMEMX_DEVICE void shmemx_relax(void)
+{
+    for (volatile int i = 0; i < 16; i++) {
+    }
+}
+
+/* The system counter runs at 50 MHz. */
+SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
+{
+    return (uint64_t)get_sys_cnt() * 20;
+}
+
+/* The scalar unit has no atomics on global memory that return a value: only words that no other
+ * core, host or device changes at the time.  The library gives such devices no direct atomics, and
+ * rings with one producer each. */
+SHMEMX_DEVICE uint64_t shmemx_amo8(SHMEMX_GM uint64_t *word, int op, uint64_t value,
+                                   uint64_t expected)
+{
+    uint64_t old = shmemx_load_acquire(word);
+    uint64_t now = op == SHMEMX_SET || op == SHMEMX_SWAP ? value
+                   : op == SHMEMX_CSWAP                  ? (old == expected ? value : old)
+                   : op == SHMEMX_ADD                    ? old + value
+                   : op == SHMEMX_AND                    ? (old & value)
+                   : op == SHMEMX_OR                     ? (old | value)
+                   : op == SHMEMX_XOR                    ? (old ^ value)
+                                                         : old;
+    if (op != SHMEMX_FETCH) {
+        shmemx_store_release(word, now);
+    }
+    return old;
+}
+
+SHMEMX_DEVICE uint32_t shmemx_amo4(SHMEMX_GM uint32_t *word, int op, uint32_t value,
+                                   uint32_t expected)
+{
+    (void)word;
+    (void)op;
+    (void)value;
+    (void)expected;
+    return 0;
+}
+
+SHMEMX_DEVICE void shmemx_move(SHMEMX_GM void *dst, SHMEMX_GM const void *src, size_t len)
+{
+    shmemx_invalidate(src, len);
+    for (size_t i = 0; i < len; i++) {
+        ((__gm__ char *)dst)[i] = ((__gm__ const char *)src)[i];
+    }
+    shmemx_clean(dst, len);
+}
+
+#else
+
+/* ---- host C and C++: threads of a CPU, also those that play a device's cores ------------------ */
+
+#include <sched.h> /* also says that there is sched_yield */
+#include <string.h>
+#include <time.h>
+
+#define SHMEMX_DEVICE static inline __attribute__((unused))
+#define SHMEMX_GM
+
+#define SHMEMX_BLOCK_SIZE() 1
+#define SHMEMX_BLOCK_RANK() 0
+#define SHMEMX_BLOCK_SYNC() ((void)0)
+
+SHMEMX_DEVICE void shmemx_fence_system(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+SHMEMX_DEVICE uint64_t shmemx_load_acquire(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+SHMEMX_DEVICE void shmemx_store(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+SHMEMX_DEVICE void shmemx_store_release(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* The last word of a slot: a release, so that the data a slot speaks of is there before it. */
+SHMEMX_DEVICE void shmemx_store_last(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+SHMEMX_DEVICE void shmemx_relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
+{
+#if defined CLOCK_MONOTONIC
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#else /* strict ISO C: whole seconds will do for a time-out */
+    return (uint64_t)time(NULL) * 1000000000u;
+#endif
+}
+
+SHMEMX_DEVICE uint64_t shmemx_amo8(uint64_t *word, int op, uint64_t value, uint64_t expected)
+{
+    switch (op) {
+    case SHMEMX_SET:
+        __atomic_store_n(word, value, __ATOMIC_RELEASE);
+        return 0;
+    case SHMEMX_SWAP:
+        return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_CSWAP:
+        __atomic_compare_exchange_n(word, &expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        return expected;
+    case SHMEMX_ADD:
+        return __atomic_fetch_add(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_AND:
+        return __atomic_fetch_and(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_OR:
+        return __atomic_fetch_or(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_XOR:
+        return __atomic_fetch_xor(word, value, __ATOMIC_ACQ_REL);
+    default:
+        return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    }
+}
+
+SHMEMX_DEVICE uint32_t shmemx_amo4(uint32_t *word, int op, uint32_t value, uint32_t expected)
+{
+    switch (op) {
+    case SHMEMX_SET:
+        __atomic_store_n(word, value, __ATOMIC_RELEASE);
+        return 0;
+    case SHMEMX_SWAP:
+        return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_CSWAP:
+        __atomic_compare_exchange_n(word, &expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        return expected;
+    case SHMEMX_ADD:
+        return __atomic_fetch_add(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_AND:
+        return __atomic_fetch_and(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_OR:
+        return __atomic_fetch_or(word, value, __ATOMIC_ACQ_REL);
+    case SHMEMX_XOR:
+        return __atomic_fetch_xor(word, value, __ATOMIC_ACQ_REL);
+    default:
+        return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    }
+}
+
+SHMEMX_DEVICE void shmemx_clean(const void *addr, size_t len)
+{
+    (void)addr;
+    (void)len;
+}
+
+SHMEMX_DEVICE void shmemx_invalidate(const void *addr, size_t len)
+{
+    (void)addr;
+    (void)len;
+}
+
+SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
+{
+    if (dst != src) {
+        memcpy(dst, src, len);
+    }
+}
+
+#endif
+
+#endif

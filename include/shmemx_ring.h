@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * shmemx_ring.h -- the doorbell ring: how kernels ask the host for communication.
+ *
+ * A ring is an array of 64-byte slots, a header, a line of words that the host writes, and reply
+ * slots, in memory that device and host share.  A producer takes a ticket t, fills slot t mod N and
+ * is done; the host's engine takes the slots in order.
+ *
+ * Each of a slot's eight words carries a lap bit, which changes with every round of the ring: a slot
+ * is whole when all eight have the bit of its ticket.  So words may arrive in any order, and no
+ * fence stands between a command and a flag.  The bits that the lap bits displace travel in word 7,
+ * with 15 bits of the ticket.
+ *
+ *     word 0  local address, or the value itself      4  compare, signal's region:8 | offset:55,
+ *          1  remote region:8 | offset:55                or source stride
+ *          2  length, or count of elements            5  pe:32 | team:31
+ *          3  operand, signal value, or dest stride   6  reply slot:32 | cookie:31
+ *                                                     7  op:8 type:8 subop:8 msb:8 flags:16 ticket:15
+ *
+ * Back-pressure: `taken` is the first ticket that the engine has not taken.  A producer waits while
+ * its ticket is N or more past it.  Between taking a ticket and sealing the slot it waits for
+ * nothing else, for an unsealed slot stops the ring.
+ *
+ * Completion: `done` is the first ticket whose operation is not complete.  A reply slot, owned by
+ * the producer, gets a value and then a tag: (ticket + 1) << 8 | status.
+ *
+ * Both sides use the functions here, and no others, to fill and to read a slot.
+ */
+#ifndef SHMEMX_RING_H
+#define SHMEMX_RING_H
+
+#include "shmemx_platform.h"
+
+#if defined __GNUC__ && !defined __CUDACC__
+#pragma GCC system_header
+#endif
+
+#define SHMEMX_RING_MAGIC 0x676e697268737570ull /* "pushring" */
+#define SHMEMX_RING_ABI   1
+#define SHMEMX_RING_WORDS 8
+#define SHMEMX_RING_LAP   (1ull << 63)
+
+/* Reply slots of a ring: one word says which are free. */
+#define SHMEMX_RING_REPLIES 64
+
+/* What a kernel's call returns.  Errors of operations nobody waits for are told by the next quiet. */
+enum {
+    SHMEMX_OK,
+    SHMEMX_STOPPED,     /* the host has stopped the ring: the job ends */
+    SHMEMX_TIMED_OUT,   /* SHMEM_DEVICE_TIMEOUT has passed; the host has been told who waits */
+    SHMEMX_UNSUPPORTED, /* this library's engine does not know the operation */
+    SHMEMX_INVALID,     /* a PE, team, length or address that cannot be */
+    SHMEMX_MISMATCH,    /* header and library are of different versions */
+    SHMEMX_FAILED       /* anything else */
+};
+
+/*
+ * The operations, and which words each uses:
+ *
+ *     a  word 0 is an address of the caller     o  word 3 is an operand, a stride
+ *     v  word 0 is a value                      s  word 3 and 4 are a signal and its place
+ *     r  word 1 is a place in symmetric memory  c  word 4 is a comparand, a stride
+ *     n  word 2 counts                          p  word 5 names a PE
+ *                                               t  word 5 names a team
+ *     w  a reply is always waited for
+ */
+#define SHMEMX_RING_OPS(OP) \
+    OP(NOP, "")             \
+    OP(PUT, "arnp")         \
+    OP(PUT_VALUE, "vrnp")   \
+    OP(GET, "arnp")         \
+    OP(GET_VALUE, "rnpw")   \
+    OP(PUT_SIGNAL, "arnsp") \
+    OP(AMO, "arocp")        \
+    OP(IPUT, "arnocp")      \
+    OP(IGET, "arnocp")      \
+    OP(FENCE, "")           \
+    OP(QUIET, "w")          \
+    OP(SYNC, "tw")          \
+    OP(BARRIER, "tw")       \
+    OP(BROADCAST, "arnptw") \
+    OP(FCOLLECT, "arntw")   \
+    OP(ALLTOALL, "arntw")   \
+    OP(REDUCE, "arntw")     \
+    OP(LOG, "vno")
+
+#define SHMEMX_RING_OP(name, words) SHMEMX_RING_##name,
+enum { SHMEMX_RING_OPS(SHMEMX_RING_OP) SHMEMX_RING_N_OPS };
+#undef SHMEMX_RING_OP
+
+/* Flags of a command. */
+enum { SHMEMX_RING_REPLY = 1 /* word 6 names a reply slot */ };
+
+typedef struct {
+    uint64_t w[SHMEMX_RING_WORDS];
+} shmemx_slot_t;
+
+typedef struct {
+    uint64_t value, tag;
+} shmemx_reply_t;
+
+/* Read once by either side.  Offsets are from the header, and may lead to other memory. */
+typedef struct {
+    uint64_t magic;
+    uint32_t abi, hdr_bytes, slot_bytes, log2_slots, n_reply, flags;
+    uint64_t off_slot, off_reply, off_ctl;
+    uint64_t op_mask; /* bit per operation that the engine accepts */
+} shmemx_ring_hdr_t;
+
+enum { SHMEMX_RING_SHARED = 1 }; /* header's flag: several producers at a time */
+
+/* From the engine to the producers. */
+typedef struct {
+    uint64_t taken, done;
+    uint64_t error; /* the first failure: ticket << 16 | op << 8 | status */
+    uint64_t stop;
+    uint64_t pad[4];
+} shmemx_ring_ctl_t;
+
+/* Outside of all rings, one for a device: the first wait that took too long, or header that does
+ * not fit.  state: 0 free, 1 being written, 2 there. */
+typedef struct {
+    uint64_t state, site, address, expected, found, ring, ticket, pad;
+} shmemx_diagnosis_t;
+
+/* Where a wait was; site in the above. */
+#define SHMEMX_SITES(SITE)                          \
+    SITE(ROOM, "room in the ring")                  \
+    SITE(REPLY, "a reply of the engine")            \
+    SITE(REPLY_SLOT, "a free reply slot")           \
+    SITE(WAIT, "a word (shmemx_device_wait_until)") \
+    SITE(SYNC, "the members of a team")             \
+    SITE(VERSION, "a ring of another version")
+
+#define SHMEMX_SITE(name, text) SHMEMX_SITE_##name,
+enum { SHMEMX_SITES(SHMEMX_SITE) SHMEMX_N_SITES };
+#undef SHMEMX_SITE
+
+/* A command, out of its slot. */
+typedef struct {
+    uint64_t local, remote, length, operand, compare;
+    uint32_t pe, team, reply, cookie;
+    uint8_t op, type, subop;
+    uint16_t flags;
+} shmemx_command_t;
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+SHMEMX_DEVICE uint64_t shmemx_place(unsigned region, uint64_t offset)
+{
+    return (uint64_t)region << 55 | offset;
+}
+
+SHMEMX_DEVICE unsigned shmemx_place_region(uint64_t place)
+{
+    return (unsigned)(place >> 55);
+}
+
+SHMEMX_DEVICE uint64_t shmemx_place_offset(uint64_t place)
+{
+    return place & ((1ull << 55) - 1);
+}
+
+SHMEMX_DEVICE void shmemx_encode(const shmemx_command_t *cmd, uint64_t *w)
+{
+    w[0] = cmd->local;
+    w[1] = cmd->remote;
+    w[2] = cmd->length;
+    w[3] = cmd->operand;
+    w[4] = cmd->compare;
+    w[5] = (uint64_t)cmd->pe | (uint64_t)(cmd->team & 0x7fffffffu) << 32;
+    w[6] = (uint64_t)cmd->reply | (uint64_t)(cmd->cookie & 0x7fffffffu) << 32;
+    w[7] = (uint64_t)cmd->op | (uint64_t)cmd->type << 8 | (uint64_t)cmd->subop << 16 |
+           (uint64_t)cmd->flags << 32;
+}
+
+SHMEMX_DEVICE void shmemx_decode(const uint64_t *w, shmemx_command_t *cmd)
+{
+    cmd->local = w[0];
+    cmd->remote = w[1];
+    cmd->length = w[2];
+    cmd->operand = w[3];
+    cmd->compare = w[4];
+    cmd->pe = (uint32_t)w[5];
+    cmd->team = (uint32_t)(w[5] >> 32) & 0x7fffffffu;
+    cmd->reply = (uint32_t)w[6];
+    cmd->cookie = (uint32_t)(w[6] >> 32) & 0x7fffffffu;
+    cmd->op = (uint8_t)w[7];
+    cmd->type = (uint8_t)(w[7] >> 8);
+    cmd->subop = (uint8_t)(w[7] >> 16);
+    cmd->flags = (uint16_t)(w[7] >> 32);
+}
+
+/* The lap bit of a ticket.  It starts as 1, so that zeroed memory is an empty ring. */
+SHMEMX_DEVICE uint64_t shmemx_lap(uint64_t ticket, unsigned log2_slots)
+{
+    return (~(ticket >> log2_slots) & 1) << 63;
+}
+
+/* Give the words of a slot their lap bits and the ticket. */
+SHMEMX_DEVICE void shmemx_seal(uint64_t *w, uint64_t ticket, unsigned log2_slots)
+{
+    uint64_t lap = shmemx_lap(ticket, log2_slots), msb = 0;
+    int i;
+    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
+        msb |= (w[i] >> 63) << i;
+        w[i] = (w[i] & ~SHMEMX_RING_LAP) | lap;
+    }
+    w[7] = (w[7] & 0x0000ffff00ffffffull) | msb << 24 | (ticket & 0x7fff) << 48 | lap;
+}
+
+/* Undo that on words read from a slot.  0: not all are there yet.  1: whole.  -1: whole, but of
+ * another ticket: somebody writes here who should not. */
+SHMEMX_DEVICE int shmemx_open(uint64_t *w, uint64_t ticket, unsigned log2_slots)
+{
+    uint64_t lap = shmemx_lap(ticket, log2_slots), differ = 0;
+    int i;
+    for (i = 0; i < SHMEMX_RING_WORDS; i++) {
+        differ |= w[i] ^ lap;
+    }
+    if ((differ & SHMEMX_RING_LAP) != 0) {
+        return 0;
+    }
+    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
+        w[i] = (w[i] & ~SHMEMX_RING_LAP) | (w[7] >> (24 + i) & 1) << 63;
+    }
+    return (w[7] >> 48 & 0x7fff) == (ticket & 0x7fff) ? 1 : -1;
+}
+
+/* ---- the producer ---------------------------------------------------------------------------- */
+
+/* A producer's end.  Producers alone write it; the library prepares it.  Addresses are the
+ * device's. */
+typedef struct {
+    uint64_t ticket;     /* the next */
+    uint64_t taken_seen; /* `taken` when last looked at */
+    uint64_t replies;    /* bit per reply slot that is free */
+    uint64_t error_seen; /* `error` as last told to a caller */
+    uint64_t hdr, slot, reply, ctl, diagnosis;
+    uint64_t timeout_ns; /* 0: none */
+    uint32_t log2_slots, flags;
+    uint64_t index; /* for diagnosis: which ring */
+    uint64_t attached;
+    uint64_t pad[3]; /* two lines in all */
+} shmemx_producer_t;
+
+#define SHMEMX_CTL(ring)       ((SHMEMX_GM shmemx_ring_ctl_t *)(uintptr_t)(ring)->ctl)
+#define SHMEMX_DIAGNOSIS(ring) ((SHMEMX_GM shmemx_diagnosis_t *)(uintptr_t)(ring)->diagnosis)
+
+/* Tell the host, once, what is being waited for. */
+SHMEMX_DEVICE void shmemx_diagnose(SHMEMX_GM const shmemx_producer_t *ring, int site,
+                                   uint64_t address, uint64_t expected, uint64_t found)
+{
+    SHMEMX_GM shmemx_diagnosis_t *record = SHMEMX_DIAGNOSIS(ring);
+    if (shmemx_amo8(&record->state, SHMEMX_CSWAP, 1, 0) != 0) {
+        return;
+    }
+    record->site = (uint64_t)site;
+    record->address = address;
+    record->expected = expected;
+    record->found = found;
+    record->ring = ring->index;
+    record->ticket = shmemx_load(&ring->ticket);
+    shmemx_clean(record, sizeof(*record));
+    shmemx_store_release(&record->state, 2);
+}
+
+/* How long a wait has lasted. */
+typedef struct {
+    uint64_t polls, since;
+} shmemx_patience_t;
+
+#define SHMEMX_POLLS 256 /* between looks at the clock and at `stop` */
+
+/* After a look that failed.  Returns SHMEMX_OK: look again. */
+SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shmemx_patience_t *wait,
+                                   int site, uint64_t address, uint64_t expected, uint64_t found)
+{
+    if (++wait->polls % SHMEMX_POLLS != 0) {
+        shmemx_relax();
+        return SHMEMX_OK;
+    }
+    if (shmemx_load(&SHMEMX_CTL(ring)->stop) != 0) {
+        return SHMEMX_STOPPED;
+    }
+#if defined SCHED_OTHER
+    sched_yield();
+#endif
+    uint64_t now = shmemx_now_ns();
+    if (wait->since == 0) {
+        wait->since = now;
+    }
+    if (ring->timeout_ns != 0 && now - wait->since > ring->timeout_ns) {
+        shmemx_diagnose(ring, site, address, expected, found);
+        return SHMEMX_TIMED_OUT;
+    }
+    return SHMEMX_OK;
+}
+
+/* Does the header fit this file?  Returns SHMEMX_OK or SHMEMX_MISMATCH, with both versions in the
+ * diagnosis: expected is what the kernel was compiled with. */
+SHMEMX_DEVICE int shmemx_ring_check(SHMEMX_GM const shmemx_producer_t *ring)
+{
+    SHMEMX_GM const shmemx_ring_hdr_t *hdr =
+        (SHMEMX_GM const shmemx_ring_hdr_t *)(uintptr_t)ring->hdr;
+    if (hdr->magic == SHMEMX_RING_MAGIC && hdr->abi == SHMEMX_RING_ABI &&
+        hdr->hdr_bytes == sizeof(*hdr) && hdr->slot_bytes == sizeof(shmemx_slot_t)) {
+        return SHMEMX_OK;
+    }
+    shmemx_diagnose(ring, SHMEMX_SITE_VERSION, ring->hdr, SHMEMX_RING_ABI, hdr->abi);
+    return SHMEMX_MISMATCH;
+}
+
+/* Take a ticket, and wait until its slot is free. */
+SHMEMX_DEVICE int shmemx_reserve(SHMEMX_GM shmemx_producer_t *ring, uint64_t *ticket)
+{
+    uint64_t n = 1ull << ring->log2_slots;
+    shmemx_patience_t wait = {0, 0};
+    int status = SHMEMX_OK;
+    if ((ring->flags & SHMEMX_RING_SHARED) != 0) {
+        *ticket = shmemx_amo8(&ring->ticket, SHMEMX_ADD, 1, 0);
+    } else {
+        *ticket = ring->ticket++;
+    }
+    while (*ticket - shmemx_load_acquire(&ring->taken_seen) >= n) {
+        uint64_t taken = shmemx_load_acquire(&SHMEMX_CTL(ring)->taken);
+        shmemx_store_release(&ring->taken_seen, taken);
+        if (*ticket - taken < n) {
+            break;
+        }
+        status = shmemx_wait_more(ring, &wait, SHMEMX_SITE_ROOM, ring->ctl, *ticket - n + 1, taken);
+        if (status != SHMEMX_OK && (ring->flags & SHMEMX_RING_SHARED) == 0) {
+            ring->ticket--;
+            return status;
+        }
+        /* Nobody else can fill this slot: only a shared ring that is stopped may be left. */
+        if (status == SHMEMX_STOPPED) {
+            return status;
+        }
+    }
+    return SHMEMX_OK;
+}
+
+/* Put a command into the ring. */
+SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_command_t *cmd,
+                              uint64_t *ticket)
+{
+    uint64_t w[SHMEMX_RING_WORDS];
+    int i, status = shmemx_reserve(ring, ticket);
+    if (status != SHMEMX_OK) {
+        return status;
+    }
+    shmemx_encode(cmd, w);
+    shmemx_seal(w, *ticket, ring->log2_slots);
+    SHMEMX_GM shmemx_slot_t *slot = (SHMEMX_GM shmemx_slot_t *)(uintptr_t)ring->slot +
+                                    (*ticket & ((1ull << ring->log2_slots) - 1));
+    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
+        shmemx_store(&slot->w[i], w[i]);
+    }
+    shmemx_store_last(&slot->w[SHMEMX_RING_WORDS - 1], w[SHMEMX_RING_WORDS - 1]);
+    return SHMEMX_OK;
+}
+
+/* A reply slot of one's own: before a ticket is taken. */
+SHMEMX_DEVICE int shmemx_reply_take(SHMEMX_GM shmemx_producer_t *ring, uint32_t *index)
+{
+    shmemx_patience_t wait = {0, 0};
+    for (;;) {
+        uint64_t free_ones = shmemx_load_acquire(&ring->replies);
+        uint64_t lowest = free_ones & (~free_ones + 1);
+        if (lowest != 0 && shmemx_amo8(&ring->replies, SHMEMX_CSWAP, free_ones & ~lowest,
+                                       free_ones) == free_ones) {
+            for (*index = 0; lowest != 1; lowest >>= 1) {
+                ++*index;
+            }
+            return SHMEMX_OK;
+        }
+        if (lowest == 0) {
+            int status = shmemx_wait_more(ring, &wait, SHMEMX_SITE_REPLY_SLOT, 0, 1, 0);
+            if (status != SHMEMX_OK) {
+                return status;
+            }
+        }
+    }
+}
+
+/* Wait for the answer to a ticket.  The value is read before the slot can be used again. */
+SHMEMX_DEVICE int shmemx_reply_wait(SHMEMX_GM shmemx_producer_t *ring, uint32_t index,
+                                    uint64_t ticket, uint64_t *value)
+{
+    SHMEMX_GM shmemx_reply_t *reply = (SHMEMX_GM shmemx_reply_t *)(uintptr_t)ring->reply + index;
+    shmemx_patience_t wait = {0, 0};
+    uint64_t tag, wanted = (ticket + 1) & (~0ull >> 8);
+    while ((tag = shmemx_load_acquire(&reply->tag)) >> 8 != wanted) {
+        int status = shmemx_wait_more(ring, &wait, SHMEMX_SITE_REPLY, (uint64_t)(uintptr_t)reply,
+                                      wanted, tag >> 8);
+        if (status != SHMEMX_OK) {
+            return status; /* the slot stays taken: the answer may still come */
+        }
+    }
+    *value = shmemx_load_acquire(&reply->value);
+    if ((ring->flags & SHMEMX_RING_SHARED) != 0) {
+        shmemx_amo8(&ring->replies, SHMEMX_OR, 1ull << index, 0);
+    } else {
+        shmemx_store(&ring->replies, shmemx_load(&ring->replies) | 1ull << index);
+    }
+    return (int)(tag & 0xff);
+}
+
+/* Put a command into the ring and wait for its answer. */
+SHMEMX_DEVICE int shmemx_ask(SHMEMX_GM shmemx_producer_t *ring, shmemx_command_t *cmd,
+                             uint64_t *value)
+{
+    uint64_t ticket;
+    int status = shmemx_reply_take(ring, &cmd->reply);
+    if (status != SHMEMX_OK) {
+        return status;
+    }
+    cmd->flags |= SHMEMX_RING_REPLY;
+    status = shmemx_post(ring, cmd, &ticket);
+    if (status != SHMEMX_OK) {
+        return status;
+    }
+    return shmemx_reply_wait(ring, cmd->reply, ticket, value);
+}
+
+/* The first failure of an operation nobody waited for, once; the engine's word keeps it. */
+SHMEMX_DEVICE int shmemx_ring_error(SHMEMX_GM shmemx_producer_t *ring)
+{
+    uint64_t error = shmemx_load_acquire(&SHMEMX_CTL(ring)->error);
+    if (error == shmemx_load(&ring->error_seen)) {
+        return SHMEMX_OK;
+    }
+    shmemx_store(&ring->error_seen, error);
+    return (int)(error & 0xff);
+}
+
+/* Everything posted so far is complete, at both ends.  No message where nothing is outstanding. */
+SHMEMX_DEVICE int shmemx_ring_quiet(SHMEMX_GM shmemx_producer_t *ring)
+{
+    uint64_t value, posted = shmemx_load(&ring->ticket);
+    if (shmemx_load_acquire(&SHMEMX_CTL(ring)->done) < posted) {
+        shmemx_command_t cmd = {0, 0, 0, 0, 0, 0, 0, 0, 0, SHMEMX_RING_QUIET, 0, 0, 0};
+        shmemx_fence_system();
+        int status = shmemx_ask(ring, &cmd, &value);
+        if (status != SHMEMX_OK) {
+            return status;
+        }
+    }
+    return shmemx_ring_error(ring);
+}
+
+#endif
