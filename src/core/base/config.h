@@ -35,6 +35,20 @@
            "reach PEs of this node through shared memory; no: through the network module")         \
     BOOL  (static_sharing,      yes,                                                               \
            "map global and static variables in the other PEs of the node")                         \
+    CHOICE(device,              "auto|none|sim|ascend",                                            \
+           "accelerator module; auto takes an NPU that is here, or sim when one is asked for")     \
+    SIZE  (device_size,         "0",                                                               \
+           "bytes of symmetric device memory on each PE; 0: 64M once the program asks for some")   \
+    CHOICE(heap,                "host|device",                                                     \
+           "memory that shmem_malloc gives: the host's or the device's")                           \
+    LONG  (sim_cores,           4, 1, 64,                                                          \
+           "blocks of a kernel that run at one time on the sim device")                            \
+    BOOL  (sim_p2p,             yes,                                                               \
+           "let sim devices of a node reach each other's memory")                                  \
+    CHOICE(sim_nic,             "peer|none",                                                       \
+           "whether network adapters reach the memory of sim devices; none: it is staged")         \
+    LONG  (sim_timeout,         300, 0, 1000000,                                                   \
+           "seconds after which a kernel on the sim device has hung; 0 never")                     \
     LONG  (teams_max,           4096, 4, 1000000,                                                  \
            "teams a PE can be a member of at one time")                                            \
     BOOL  (team_groups,         no,                                                                \

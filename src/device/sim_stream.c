@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sim_stream.c -- streams and events of the software NPU.
+ *
+ * A stream is a list of tasks and a thread of the PE's process that does them one after the other.
+ * It is asleep while there are none.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/atomic.h"
+#include "core/base/log.h"
+#include "device/sim.h"
+
+struct task {
+    void (*run)(struct shmi_npu *npu, struct task *task);
+    struct task *next;
+    void *dst; /* or the word */
+    const void *src;
+    size_t len;
+    uint64_t value;
+    enum shmi_value_cmp cmp;
+    void (*fn)(void *arg);
+    void *arg;
+    struct shmi_event *event;
+    struct shmi_kernel kernel;
+    char args[]; /* of the kernel */
+};
+
+struct shmi_stream {
+    struct shmi_npu *npu;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct task *head;
+    struct task *tail;
+    uint64_t posted;
+    uint64_t done;
+    bool ending;
+};
+
+/* Counts its records.  It goes when nobody needs it any more: its owner and the tasks on it. */
+struct shmi_event {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t recorded; /* marks put on streams */
+    uint64_t reached;  /* the last mark that a stream came to */
+    int users;
+};
+
+/* ---- tasks ------------------------------------------------------------------------------------- */
+
+static void do_copy(struct shmi_npu *npu, struct task *task)
+{
+    sim_copy(npu, task->dst, task->src, task->len);
+}
+
+static void do_call(struct shmi_npu *npu, struct task *task)
+{
+    (void)npu;
+    task->fn(task->arg);
+}
+
+static void do_write(struct shmi_npu *npu, struct task *task)
+{
+    uint64_t *word = sim_reach(npu, task->dst);
+    __atomic_store_n(word, task->value, __ATOMIC_SEQ_CST);
+}
+
+/* Looks politely, then sleeps ever longer. */
+static void do_wait(struct shmi_npu *npu, struct task *task)
+{
+    const uint64_t *word = sim_reach(npu, task->src);
+    for (long look = 0;; look++) {
+        uint64_t seen = shmi_load_acquire(word);
+        if (task->cmp == SHMI_VALUE_EQ ? seen == task->value : seen >= task->value) {
+            return;
+        }
+        if (look < 200) {
+            sched_yield();
+        } else {
+            struct timespec nap = {.tv_nsec = look < 1000 ? 50000 : 500000};
+            nanosleep(&nap, NULL);
+        }
+    }
+}
+
+static void leave_event(struct shmi_event *event)
+{
+    pthread_mutex_lock(&event->lock);
+    bool last = --event->users == 0;
+    pthread_mutex_unlock(&event->lock);
+    if (last) {
+        pthread_cond_destroy(&event->changed);
+        pthread_mutex_destroy(&event->lock);
+        free(event);
+    }
+}
+
+static void do_record(struct shmi_npu *npu, struct task *task)
+{
+    (void)npu;
+    pthread_mutex_lock(&task->event->lock);
+    if (task->value > task->event->reached) {
+        task->event->reached = task->value;
+    }
+    pthread_cond_broadcast(&task->event->changed);
+    pthread_mutex_unlock(&task->event->lock);
+    leave_event(task->event);
+}
+
+static void do_event_wait(struct shmi_npu *npu, struct task *task)
+{
+    (void)npu;
+    pthread_mutex_lock(&task->event->lock);
+    while (task->event->reached < task->value) {
+        pthread_cond_wait(&task->event->changed, &task->event->lock);
+    }
+    pthread_mutex_unlock(&task->event->lock);
+    leave_event(task->event);
+}
+
+static void do_kernel(struct shmi_npu *npu, struct task *task)
+{
+    sim_kernel_run(npu, &task->kernel);
+    __atomic_sub_fetch(&npu->running, 1, __ATOMIC_ACQ_REL);
+}
+
+/* ---- streams ----------------------------------------------------------------------------------- */
+
+static void *run_stream(void *arg)
+{
+    struct shmi_stream *stream = arg;
+    pthread_mutex_lock(&stream->lock);
+    for (;;) {
+        while (stream->head == NULL && !stream->ending) {
+            pthread_cond_wait(&stream->changed, &stream->lock);
+        }
+        struct task *task = stream->head;
+        if (task == NULL) {
+            break;
+        }
+        stream->head = task->next;
+        pthread_mutex_unlock(&stream->lock);
+        task->run(stream->npu, task);
+        free(task);
+        pthread_mutex_lock(&stream->lock);
+        stream->done++;
+        pthread_cond_broadcast(&stream->changed);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    return NULL;
+}
+
+/* The program's signals are for the program's threads. */
+static int start_thread(struct shmi_stream *stream)
+{
+    sigset_t all;
+    sigset_t old;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&stream->thread, NULL, run_stream, stream);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
+
+int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **result)
+{
+    struct shmi_stream *stream = calloc(1, sizeof(*stream));
+    int rc = stream == NULL ? -ENOMEM : 0;
+    if (rc == 0) {
+        stream->npu = npu;
+        pthread_mutex_init(&stream->lock, NULL);
+        pthread_cond_init(&stream->changed, NULL);
+        rc = start_thread(stream);
+    }
+    if (rc != 0) {
+        errno = -rc;
+        sim_log(npu, SHMI_ERROR, "cannot create a stream: %m");
+        free(stream);
+        return rc;
+    }
+    *result = stream;
+    return 0;
+}
+
+/* The stream that is meant; NULL is the default one, made when it is first used. */
+static struct shmi_stream *stream_of(struct shmi_npu *npu, struct shmi_stream *stream)
+{
+    if (stream != NULL) {
+        return stream;
+    }
+    pthread_mutex_lock(&npu->streams_lock);
+    if (npu->first == NULL) {
+        sim_stream_create(npu, &npu->first);
+    }
+    stream = npu->first;
+    pthread_mutex_unlock(&npu->streams_lock);
+    return stream;
+}
+
+void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
+{
+    (void)npu;
+    if (stream == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&stream->lock);
+    stream->ending = true;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+    pthread_join(stream->thread, NULL);
+    pthread_cond_destroy(&stream->changed);
+    pthread_mutex_destroy(&stream->lock);
+    free(stream);
+}
+
+void sim_streams_close(struct shmi_npu *npu)
+{
+    sim_stream_destroy(npu, npu->first);
+    npu->first = NULL;
+}
+
+int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)
+{
+    if (stream == NULL && npu->first == NULL) {
+        return 0;
+    }
+    stream = stream_of(npu, stream);
+    pthread_mutex_lock(&stream->lock);
+    uint64_t until = stream->posted;
+    while (stream->done < until) {
+        pthread_cond_wait(&stream->changed, &stream->lock);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    return 0;
+}
+
+/* A task with these arguments goes on the stream. */
+static int post(struct shmi_npu *npu, struct shmi_stream *stream, const struct task *like)
+{
+    size_t args_len = like->kernel.args_len;
+    struct task *task = malloc(sizeof(*task) + args_len);
+    stream = stream_of(npu, stream);
+    if (task == NULL || stream == NULL) {
+        free(task);
+        return -ENOMEM;
+    }
+    *task = *like;
+    if (args_len != 0) {
+        memcpy(task->args, like->kernel.args, args_len);
+        task->kernel.args = task->args;
+    }
+    pthread_mutex_lock(&stream->lock);
+    if (stream->head == NULL) {
+        stream->head = task;
+    } else {
+        stream->tail->next = task;
+    }
+    stream->tail = task;
+    stream->posted++;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+    return 0;
+}
+
+int sim_stream_copy(struct shmi_npu *npu, struct shmi_stream *stream, void *dst, const void *src,
+                    size_t len)
+{
+    return post(npu, stream, &(struct task){.run = do_copy, .dst = dst, .src = src, .len = len});
+}
+
+int sim_stream_call(struct shmi_npu *npu, struct shmi_stream *stream, void (*fn)(void *arg),
+                    void *arg)
+{
+    return fn == NULL ? -EINVAL
+                      : post(npu, stream, &(struct task){.run = do_call, .fn = fn, .arg = arg});
+}
+
+int sim_stream_write(struct shmi_npu *npu, struct shmi_stream *stream, uint64_t *word,
+                     uint64_t value)
+{
+    return post(npu, stream, &(struct task){.run = do_write, .dst = word, .value = value});
+}
+
+int sim_stream_wait(struct shmi_npu *npu, struct shmi_stream *stream, const uint64_t *word,
+                    enum shmi_value_cmp cmp, uint64_t value)
+{
+    return post(npu, stream,
+                &(struct task){.run = do_wait, .src = word, .cmp = cmp, .value = value});
+}
+
+int sim_launch(struct shmi_npu *npu, struct shmi_stream *stream, const struct shmi_kernel *kernel)
+{
+    if (kernel->fn == NULL || kernel->n_blocks == 0 || kernel->args_len > SIM_ARGS) {
+        sim_log(npu, SHMI_ERROR,
+                "cannot launch a kernel: function %p, %u blocks, %zu bytes of arguments; at least "
+                "one block and at most %d bytes can be had",
+                __extension__(void *) kernel->fn, kernel->n_blocks, kernel->args_len, SIM_ARGS);
+        return -EINVAL;
+    }
+    __atomic_add_fetch(&npu->running, 1, __ATOMIC_ACQ_REL);
+    int rc = post(npu, stream, &(struct task){.run = do_kernel, .kernel = *kernel});
+    if (rc != 0) {
+        __atomic_sub_fetch(&npu->running, 1, __ATOMIC_ACQ_REL);
+    }
+    return rc;
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+int sim_event_create(struct shmi_npu *npu, struct shmi_event **result)
+{
+    (void)npu;
+    struct shmi_event *event = calloc(1, sizeof(*event));
+    if (event == NULL) {
+        return -ENOMEM;
+    }
+    event->users = 1;
+    pthread_mutex_init(&event->lock, NULL);
+    pthread_cond_init(&event->changed, NULL);
+    *result = event;
+    return 0;
+}
+
+void sim_event_destroy(struct shmi_npu *npu, struct shmi_event *event)
+{
+    (void)npu;
+    if (event != NULL) {
+        leave_event(event);
+    }
+}
+
+static int post_event(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream,
+                      bool record)
+{
+    struct task task = {.run = record ? do_record : do_event_wait, .event = event};
+    pthread_mutex_lock(&event->lock);
+    event->recorded += record;
+    task.value = event->recorded;
+    event->users++;
+    pthread_mutex_unlock(&event->lock);
+    int rc = post(npu, stream, &task);
+    if (rc != 0) {
+        leave_event(event);
+    }
+    return rc;
+}
+
+int sim_event_record(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream)
+{
+    return post_event(npu, event, stream, true);
+}
+
+int sim_event_wait(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream)
+{
+    return post_event(npu, event, stream, false);
+}
