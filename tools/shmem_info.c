@@ -44,7 +44,10 @@ static void print_machine(void)
 /* How PEs reach each other, as this PE sees it. */
 static void print_job(void)
 {
-    int n_mapped = shmi_segment_n_mapped();
+    int n_mapped = 0;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        n_mapped += shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL;
+    }
     printf("job          %d PE%s, started by %s\n", shmi_job.n_pes, shmi_job.n_pes == 1 ? "" : "s",
            shmi_job.launcher);
     printf("this node    PE 0 maps the memory of %d of %d PEs: loads and stores reach them\n",

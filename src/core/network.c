@@ -39,6 +39,8 @@ static struct {
     int n;
 } candidates;
 
+static bool is_mixed;
+
 static void log_for_module(int level, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -71,6 +73,21 @@ static bool is_needed(void)
         }
     }
     return false;
+}
+
+/* The same of one PE. */
+static bool is_mixed_with(int pe)
+{
+    bool by_store = false;
+    bool by_network = false;
+    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        const struct shmi_window *window = &shmi_segments[i].window[pe];
+        if (shmi_segments[i].len != 0) {
+            by_store = by_store || window->map != NULL;
+            by_network = by_network || window->map == NULL || window->amo == NULL;
+        }
+    }
+    return by_store && by_network;
 }
 
 static void list_candidates(void)
@@ -224,12 +241,21 @@ static int adopt(int chosen, const struct shmi_blob *blobs)
             shmi_segments[i].window[pe].amo = NULL;
         }
     }
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        is_mixed = is_mixed || is_mixed_with(pe);
+    }
     shmi_debug("network: %s, %s", shmi_network.transport->name, facts->what);
     return 0;
 }
 
+bool shmi_network_is_mixed(void)
+{
+    return is_mixed;
+}
+
 int shmi_network_open(void)
 {
+    is_mixed = false;
     bool none = strcmp(shmi_config.transport, "none") == 0;
     bool needed = is_needed();
     if (!needed && (none || strcmp(shmi_config.transport, "auto") == 0)) {

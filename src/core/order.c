@@ -4,12 +4,18 @@
 
 #include "core/base/export.h"
 #include "core/check.h"
+#include "core/network.h"
 #include "core/setup.h"
 #include "transport/transport.h"
 
 __attribute__((noinline)) void shmi_fence_network(struct shmi_ctx *ctx)
 {
-    shmi_network.transport->fence(shmi_ctx_enter(ctx));
+    struct shmi_channel *channel = shmi_ctx_enter(ctx);
+    if (shmi_network_is_mixed()) {
+        shmi_network.transport->quiet(channel);
+    } else {
+        shmi_network.transport->fence(channel);
+    }
     shmi_ctx_leave(ctx);
 }
 

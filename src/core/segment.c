@@ -37,7 +37,7 @@ static struct {
     char *base;                       /* of this PE's object */
     size_t heap;                      /* offset of the user's heap */
     size_t heap_len;
-    int n_mapped;
+    int n_here;
 } memory;
 
 /* The executable's writable pages, but for those that become read-only after relocation. */
@@ -171,15 +171,15 @@ static int join_pe(const struct shmi_card *card, int pe)
 {
     char *base = NULL;
     bool mine = pe == shmi_job.my_pe;
-    bool here = card->ticket.host == memory.ticket.host && (shmi_config.node_sharing || mine);
-    if (here && !mine) {
+    bool here = card->ticket.host == memory.ticket.host || mine;
+    if (here && !mine && shmi_config.node_sharing) {
         int rc = shmi_node_map(&card->ticket, &base);
         if (rc != 0) {
             return rc;
         }
     }
     memory.tickets[pe] = card->ticket;
-    memory.n_mapped += here;
+    memory.n_here += here;
     set_windows(card, pe, mine ? memory.base : base);
     return 0;
 }
@@ -196,7 +196,7 @@ int shmi_segment_join(const struct shmi_card *cards)
         shmi_error("out of memory for the windows of %zu PEs", n);
         return -ENOMEM;
     }
-    memory.n_mapped = 0;
+    memory.n_here = 0;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         int rc = compare_cards(cards, pe);
         rc = rc == 0 ? join_pe(&cards[pe], pe) : rc;
@@ -205,7 +205,7 @@ int shmi_segment_join(const struct shmi_card *cards)
         }
     }
     if (shmi_config_is_set("symmetric_size")) {
-        return check_memory(memory.heap_len * (size_t)memory.n_mapped, memory.n_mapped);
+        return check_memory(memory.heap_len * (size_t)memory.n_here, memory.n_here);
     }
     return 0;
 }
@@ -273,7 +273,7 @@ size_t shmi_segment_heap_len(void)
     return memory.heap_len;
 }
 
-int shmi_segment_n_mapped(void)
+int shmi_segment_n_here(void)
 {
-    return memory.n_mapped;
+    return memory.n_here;
 }

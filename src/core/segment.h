@@ -100,7 +100,7 @@ size_t shmi_segment_heap_len(void);
 /* Open the fast paths to the segments, or close them. */
 void shmi_segment_set_open(bool open);
 
-/* How many PEs of this node, this one included, are mapped here. */
-int shmi_segment_n_mapped(void);
+/* How many PEs this node has, this one included. */
+int shmi_segment_n_here(void);
 
 #endif

@@ -5,8 +5,9 @@
  *     spin     politely, where every PE has a core of its own
  *     yield    a yield on an idle core costs little more than a look at the word; on a shared one
  *              it lets the PE run that is waited for
- *     nap      for a sixteenth of the time already waited, at most a millisecond: so the nap never
- *              makes a wait more than some percent longer, and a PE that waits long needs no CPU
+ *     nap      for a sixteenth of the time already waited, at most a millisecond or few: so the nap
+ *              never makes a wait more than some percent longer, and a PE that waits long needs no
+ *              CPU
  */
 #include "core/wait.h"
 
@@ -34,6 +35,7 @@ enum {
     YIELD_SHARED_NS = 200 * 1000,
     NAP_MIN_NS = 10 * 1000,
     NAP_MAX_NS = 1000 * 1000,
+    NAP_MAX_NETWORK_NS = 4 * NAP_MAX_NS, /* a look at a network costs more */
     NAP_SHARE = 16,
     LOOKS_PER_CLOCK = 16, /* reading the clock costs as much as several looks */
 };
@@ -66,17 +68,18 @@ void shmi_wait_describe(struct shmi_card *mine)
 void shmi_wait_open(const struct shmi_card *cards)
 {
     uint64_t together[SHMI_COUNT(cards->cpus)] = {0};
+    const struct shmi_card *mine = &cards[shmi_job.my_pe];
     int cpus = 0;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
-        for (size_t i = 0; i < SHMI_COUNT(together); i++) {
-            together[i] |= shmi_status_of(pe) != NULL ? cards[pe].cpus[i] : 0;
+        bool here = cards[pe].ticket.host == mine->ticket.host;
+        for (size_t i = 0; i < SHMI_COUNT(together) && here; i++) {
+            together[i] |= cards[pe].cpus[i];
         }
     }
     for (size_t i = 0; i < SHMI_COUNT(together); i++) {
         cpus += __builtin_popcountll(together[i]);
     }
     /* A quota of CPU time counts for the whole node; an affinity mask only for its PE. */
-    const struct shmi_card *mine = &cards[shmi_job.my_pe];
     int my_cpus = 0;
     for (size_t i = 0; i < SHMI_COUNT(mine->cpus); i++) {
         my_cpus += __builtin_popcountll(mine->cpus[i]);
@@ -84,20 +87,20 @@ void shmi_wait_open(const struct shmi_card *cards)
     if ((int)mine->cpus_usable < my_cpus) {
         cpus = (int)shmi_min((size_t)cpus, mine->cpus_usable);
     }
-    patience.crowded = shmi_segment_n_mapped() > cpus;
+    patience.crowded = shmi_segment_n_here() > cpus;
     patience.spin_ns = patience.crowded ? 0 : SPIN_NS;
     patience.yield_ns = patience.crowded ? YIELD_SHARED_NS : YIELD_NS;
     if (shmi_config.spin >= 0) {
         patience.spin_ns = (uint64_t)shmi_config.spin * 1000;
     }
     shmi_debug("%d PEs of this node on %d cores: a wait spins %lu us, yields, then naps",
-               shmi_segment_n_mapped(), cpus, (unsigned long)(patience.spin_ns / 1000));
+               shmi_segment_n_here(), cpus, (unsigned long)(patience.spin_ns / 1000));
 }
 
 void shmi_progress(void)
 {
     if (shmi_network.net != NULL) {
-        shmi_network.transport->progress(shmi_network.net);
+        shmi_network.transport->progress(shmi_network.net, 0);
     }
 }
 
@@ -225,12 +228,19 @@ static void check_peers(struct shmi_waiting *waiting)
     }
 }
 
+/* What comes through a network ends the nap. */
 static void nap(uint64_t waited_ns)
 {
+    bool alone = shmi_network.net == NULL;
+    uint64_t most = alone ? NAP_MAX_NS : NAP_MAX_NETWORK_NS;
     uint64_t ns = waited_ns / NAP_SHARE;
-    ns = ns < NAP_MIN_NS ? NAP_MIN_NS : ns > NAP_MAX_NS ? NAP_MAX_NS : ns;
-    struct timespec time = {.tv_nsec = (long)ns};
-    nanosleep(&time, NULL);
+    ns = ns < NAP_MIN_NS ? NAP_MIN_NS : ns > most ? most : ns;
+    if (alone) {
+        struct timespec time = {.tv_nsec = (long)ns};
+        nanosleep(&time, NULL);
+    } else {
+        shmi_network.transport->progress(shmi_network.net, ns);
+    }
 }
 
 /* The second half of a wait: it has become a long one. */
@@ -241,7 +251,6 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
     uint64_t next_peers = PEERS_NS;
     announce(waiting, since);
     while (!waiting->done(waiting)) {
-        shmi_progress();
         uint64_t waited = now_ns() - since;
         if (waited >= next_peers) {
             check_peers(waiting);

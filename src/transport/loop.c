@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/base/util.h"
 #include "transport/transport.h"
 
 struct shmi_net {
@@ -135,9 +137,13 @@ static void loop_complete(struct shmi_channel *ch)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void loop_progress(struct shmi_net *net)
+static void loop_progress(struct shmi_net *net, uint64_t ns)
 {
     (void)net;
+    if (ns != 0) {
+        struct timespec time = {.tv_nsec = (long)shmi_min(ns, 999999999)};
+        nanosleep(&time, NULL);
+    }
 }
 
 const struct shmi_transport shmi_transport_loop = {

@@ -93,7 +93,8 @@ struct shmi_net {
     struct shmi_channel *channels;
     struct shmi_channel *spare; /* closed, to be opened again: they keep their connections */
     int n_spare;
-    unsigned visits; /* by threads that wait in the library; tells the thread to rest */
+    unsigned visits;  /* by threads that wait in the library; tells the thread to rest */
+    unsigned resting; /* of them, those that sleep just now */
     bool has_thread;
     bool is_closing;
     bool is_asleep; /* the thread waits long: wake it when an operation is left behind */
@@ -109,6 +110,7 @@ struct op {
     struct fi_context2 context;
     struct op *next; /* free */
     enum op_kind kind;
+    unsigned epoch;  /* of the channel when this was started */
     bool is_awaited; /* somebody looks at is_done, and frees */
     bool is_done;
     struct shmi_remote remote;
@@ -124,7 +126,8 @@ struct op {
 
 /* What a channel remembers of a PE it has written to since the last quiet. */
 struct trace {
-    bool is_dirty;
+    bool is_listed; /* in the channel's list */
+    bool is_dirty;  /* nothing in flight will prove the last write done */
     struct shmi_remote last;
 };
 
@@ -133,22 +136,26 @@ struct shmi_channel {
     struct shmi_channel *next;
     struct fid_ep *ep;
     struct fid_cq *cq;
+    int cq_fd;            /* -1 where the provider has no descriptor to wait on */
     struct fid_mr *mr;    /* of ops, where local buffers must be registered */
     pthread_mutex_t lock; /* the caller's against the module's thread and other waiters */
     struct op *ops, *free;
     unsigned n_fresh;     /* of ops, never used yet */
     unsigned in_flight;   /* operations that will complete */
     unsigned n_amos;      /* of these */
+    unsigned epoch;       /* fences so far */
+    unsigned n_fenced;    /* atomics in flight that no later put may overtake */
     uint64_t completed;   /* ever */
     bool is_unsettled;    /* something was started since the last quiet; looked at unlocked */
     struct trace *traces; /* of all PEs */
-    int *dirty;
-    int n_dirty;
+    int *listed;
+    int n_listed;
 };
 
 /* How long a wait has seen nothing happen. */
 struct patience {
     unsigned rounds;
+    bool is_long; /* so long that sleeping costs less than looking */
     uint64_t completed;
     uint64_t since; /* ns */
 };
@@ -159,6 +166,8 @@ struct patience {
 #define ofi_fatal(net, ...) (ofi_log(net, SHMI_FATAL, __VA_ARGS__), abort())
 
 /* ofi_net.c */
+/* A completion queue, with a descriptor to sleep in where the provider has that. */
+int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *fd);
 int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *cq,
                       struct fid_ep **ep);
 
@@ -206,7 +215,10 @@ int shmi_ofi_thread_start(struct shmi_net *net);
 void shmi_ofi_thread_stop(struct shmi_net *net);
 /* Serve the peers, unless another thread is at it. */
 void shmi_ofi_serve(struct shmi_net *net);
-void shmi_ofi_progress(struct shmi_net *net);
+void shmi_ofi_progress(struct shmi_net *net, uint64_t ns);
+/* Sleep until one of the queues, the target's or those of the channels, has something to read, but
+ * for ns at most. */
+void shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns);
 /* Operations are left to complete by themselves: someone must look after them. */
 void shmi_ofi_leave_behind(struct shmi_net *net);
 

@@ -11,7 +11,11 @@
 
 /* Rounds of an unsuccessful wait: between looks at the peers' requests, before others may have the
  * core, and between looks at the clock. */
-enum { ROUNDS_SERVE = 4, ROUNDS_YIELD = 64, ROUNDS_CLOCK = 1024 };
+enum { ROUNDS_SERVE = 4, ROUNDS_YIELD = 16, ROUNDS_CLOCK = 16 };
+
+/* Nanoseconds: a wait of this length is a long one; and for how long it then sleeps, at least, at
+ * most, and as a share of the time already waited. */
+enum { LONG = 500 * 1000, NAP_LEAST = 20 * 1000, NAP_MOST = 10 * 1000 * 1000, NAP_SHARE = 8 };
 
 static uint64_t now_ns(void)
 {
@@ -25,8 +29,8 @@ static int open_memory(struct shmi_channel *ch)
     struct shmi_net *net = ch->net;
     ch->ops = aligned_alloc(4096, shmi_round_up(OFI_OPS * sizeof(*ch->ops), 4096));
     ch->traces = calloc((size_t)net->n_pes, sizeof(*ch->traces));
-    ch->dirty = calloc((size_t)net->n_pes, sizeof(*ch->dirty));
-    if (ch->ops == NULL || ch->traces == NULL || ch->dirty == NULL) {
+    ch->listed = calloc((size_t)net->n_pes, sizeof(*ch->listed));
+    if (ch->ops == NULL || ch->traces == NULL || ch->listed == NULL) {
         return -ENOMEM;
     }
     return 0;
@@ -45,7 +49,7 @@ static void release(struct shmi_channel *ch)
     }
     free(ch->ops);
     free(ch->traces);
-    free(ch->dirty);
+    free(ch->listed);
     pthread_mutex_destroy(&ch->lock);
     free(ch);
 }
@@ -73,14 +77,9 @@ static struct shmi_channel *take_spare(struct shmi_net *net)
 static int make(struct shmi_channel *mine)
 {
     struct shmi_net *net = mine->net;
-    struct fi_cq_attr attr = {
-        .size = 2 * OFI_OPS,
-        .format = FI_CQ_FORMAT_CONTEXT,
-        .wait_obj = FI_WAIT_NONE,
-    };
     int rc = open_memory(mine);
     if (rc == 0) {
-        rc = fi_cq_open(net->domain, &attr, &mine->cq, NULL);
+        rc = shmi_ofi_queue(net, 2 * OFI_OPS, &mine->cq, &mine->cq_fd);
     }
     if (rc == 0) {
         rc = shmi_ofi_endpoint(net, net->channel_info, mine->cq, &mine->ep);
@@ -181,7 +180,10 @@ static void complete(struct shmi_channel *ch, struct op *op)
         memcpy(op->copy_to, from, op->len);
     }
     ch->in_flight--;
-    ch->n_amos -= op->kind == OP_AMO;
+    if (op->kind == OP_AMO) {
+        ch->n_amos--;
+        ch->n_fenced -= op->epoch != ch->epoch;
+    }
     ch->completed++;
     op->is_done = true;
     if (!op->is_awaited) {
@@ -248,17 +250,20 @@ static const struct op *some_op(const struct shmi_channel *ch)
     return NULL;
 }
 
-static void look_at_clock(struct shmi_channel *ch, struct patience *patience, const struct op *op)
+/* For how long nothing has happened. */
+static uint64_t look_at_clock(struct shmi_channel *ch, struct patience *patience,
+                              const struct op *op)
 {
     struct shmi_net *net = ch->net;
     uint64_t now = now_ns();
     if (patience->since == 0 || patience->completed != ch->completed) {
         patience->since = now;
         patience->completed = ch->completed;
-        return;
+        return 0;
     }
-    if (net->timeout == 0 || now - patience->since < (uint64_t)net->timeout * 1000000000u) {
-        return;
+    uint64_t idle = now - patience->since;
+    if (net->timeout == 0 || idle < (uint64_t)net->timeout * 1000000000u) {
+        return idle;
     }
     op = op != NULL ? op : some_op(ch);
     char text[96];
@@ -273,17 +278,25 @@ void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const s
 {
     if (shmi_ofi_reap(ch) != 0) {
         patience->rounds = 0;
+        patience->is_long = false;
         return;
     }
     unsigned rounds = ++patience->rounds;
     if (rounds % ROUNDS_SERVE == 0) {
         shmi_ofi_serve(ch->net);
     }
+    if (patience->is_long || rounds % ROUNDS_CLOCK == 0) {
+        uint64_t idle = look_at_clock(ch, patience, op);
+        patience->is_long = idle > LONG;
+        if (patience->is_long) {
+            shmi_ofi_serve(ch->net);
+            uint64_t nap = shmi_min(idle / NAP_SHARE, NAP_MOST);
+            shmi_ofi_rest(ch->net, &ch, 1, nap > NAP_LEAST ? nap : NAP_LEAST);
+            return;
+        }
+    }
     if (rounds > ROUNDS_YIELD) {
         sched_yield();
-    }
-    if (rounds % ROUNDS_CLOCK == 0) {
-        look_at_clock(ch, patience, op);
     }
 }
 

@@ -7,8 +7,8 @@
  * from every PE written to; where not, each put asks for a delivery report.
  *
  * Atomics are always reported.  No provider's word is taken that a write stays behind an earlier
- * atomic: some do atomics in software above the layer that has already performed the write.  So
- * fence waits for atomics in flight.
+ * atomic: some do atomics in software above the layer that has already performed the write.  So the
+ * first write after a fence waits for the atomics before it; atomics do not overtake one another.
  */
 #include <string.h>
 
@@ -55,9 +55,10 @@ static void mark_dirty(struct shmi_channel *ch, struct shmi_remote to)
 {
     struct trace *trace = &ch->traces[to.pe];
     trace->last = to;
-    if (!trace->is_dirty) {
-        trace->is_dirty = true;
-        ch->dirty[ch->n_dirty++] = to.pe;
+    trace->is_dirty = true;
+    if (!trace->is_listed) {
+        trace->is_listed = true;
+        ch->listed[ch->n_listed++] = to.pe;
     }
 }
 
@@ -140,7 +141,12 @@ static void start(struct shmi_channel *ch, struct op *op)
         shmi_ofi_op_failed(ch, op, fi_strerror((int)-rc));
     }
     ch->in_flight++;
-    ch->n_amos += op->kind == OP_AMO;
+    if (op->kind == OP_AMO) {
+        ch->n_amos++;
+        op->epoch = ch->epoch;
+        /* It stays behind the writes: its report will prove them done. */
+        ch->traces[op->remote.pe].is_dirty &= !ch->net->is_ordered;
+    }
 }
 
 /* A small put that leaves no trace but at its destination. */
@@ -158,6 +164,15 @@ static void inject(struct shmi_channel *ch, struct shmi_remote to, const void *s
     }
     if (rc != 0) {
         shmi_ofi_op_failed(ch, &op, fi_strerror((int)-rc));
+    }
+}
+
+/* Puts may overtake atomics, but not those before a fence. */
+static void await_fenced(struct shmi_channel *ch)
+{
+    struct patience patience = {.rounds = 0};
+    while (ch->n_fenced != 0) {
+        shmi_ofi_linger(ch, &patience, NULL);
     }
 }
 
@@ -193,6 +208,7 @@ void shmi_ofi_put(struct shmi_channel *ch, struct shmi_remote to, const void *sr
 {
     const char *from = src;
     pthread_mutex_lock(&ch->lock);
+    await_fenced(ch);
     while (len != 0) {
         size_t piece = shmi_min(len, ch->net->piece_len);
         put_piece(ch, to, from, piece, when);
@@ -273,8 +289,12 @@ void shmi_ofi_amo(struct shmi_channel *ch, struct shmi_remote at, const struct s
 static void settle(struct shmi_channel *ch)
 {
     shmi_ofi_await_all(ch);
-    for (int i = 0; i < ch->n_dirty; i++) {
-        struct trace *trace = &ch->traces[ch->dirty[i]];
+    for (int i = 0; i < ch->n_listed; i++) {
+        struct trace *trace = &ch->traces[ch->listed[i]];
+        trace->is_listed = false;
+        if (!trace->is_dirty) {
+            continue;
+        }
         struct op *op = shmi_ofi_op_take(ch, OP_FLUSH, trace->last);
         trace->is_dirty = false;
         op->len = 1;
@@ -282,7 +302,7 @@ static void settle(struct shmi_channel *ch)
         op->desc = shmi_ofi_describe(ch, op, op->local, op->len);
         start(ch, op);
     }
-    ch->n_dirty = 0;
+    ch->n_listed = 0;
     shmi_ofi_await_all(ch);
     shmi_store_relaxed(&ch->is_unsettled, false);
 }
@@ -290,12 +310,11 @@ static void settle(struct shmi_channel *ch)
 /* Later writes and atomics are not seen before earlier ones. */
 static void order(struct shmi_channel *ch)
 {
-    struct patience patience = {.rounds = 0};
     if (!ch->net->is_ordered) {
         settle(ch);
-    }
-    while (ch->n_amos != 0) {
-        shmi_ofi_linger(ch, &patience, NULL);
+    } else if (ch->n_amos != 0) {
+        ch->epoch++;
+        ch->n_fenced = ch->n_amos;
     }
 }
 

@@ -23,8 +23,8 @@
 /* Saves acknowledgements and waits; what is not asked for, some providers do not keep. */
 #define WANTED_ORDER (FI_ORDER_RAW | FI_ORDER_WAW)
 
-/* Buffers for what arrives. */
-enum { CHANNEL_ARRIVALS = 32, TARGET_ARRIVALS = 256 };
+/* Buffers for what arrives, and room for completions where there are next to none. */
+enum { CHANNEL_ARRIVALS = 32, TARGET_ARRIVALS = 256, TARGET_QUEUE = 64 };
 
 /* What a PE tells the others: this, its regions, its endpoint's name. */
 struct greeting {
@@ -132,6 +132,9 @@ static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
     /* Each endpoint of ofi_rxm makes a thousand buffers of this size, and clears them, and all that
      * is in them here are atomics of a few bytes. */
     setenv("FI_OFI_RXM_BUFFER_SIZE", "1024", 0);
+    /* Microseconds.  It looks after connections this often at most, and meanwhile its descriptor
+     * says that there is something to do. */
+    setenv("FI_OFI_RXM_CM_PROGRESS_INTERVAL", "200", 0);
     if (rc == 0) {
         rc = ask(net, hints, WANTED_ORDER);
     }
@@ -229,24 +232,23 @@ int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq 
     return 0;
 }
 
-/* A queue with a descriptor to sleep in, where the provider has that. */
-static int open_target_queue(struct shmi_net *net)
+int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *fd)
 {
     struct fi_cq_attr attr = {
-        .size = 64,
+        .size = size,
         .format = FI_CQ_FORMAT_CONTEXT,
         .wait_obj = FI_WAIT_FD,
     };
-    net->cq_fd = -1;
-    int rc = fi_cq_open(net->domain, &attr, &net->cq, NULL);
+    *fd = -1;
+    int rc = fi_cq_open(net->domain, &attr, cq, NULL);
     if (rc == 0) {
-        if (fi_control(&net->cq->fid, FI_GETWAIT, &net->cq_fd) != 0) {
-            net->cq_fd = -1;
+        if (fi_control(&(*cq)->fid, FI_GETWAIT, fd) != 0) {
+            *fd = -1;
         }
         return 0;
     }
     attr.wait_obj = FI_WAIT_NONE;
-    return fi_cq_open(net->domain, &attr, &net->cq, NULL);
+    return fi_cq_open(net->domain, &attr, cq, NULL);
 }
 
 static int open_fabric(struct shmi_net *net)
@@ -263,7 +265,7 @@ static int open_fabric(struct shmi_net *net)
         rc = fi_av_open(net->domain, &attr, &net->av, NULL);
     }
     if (rc == 0) {
-        rc = open_target_queue(net);
+        rc = shmi_ofi_queue(net, TARGET_QUEUE, &net->cq, &net->cq_fd);
     }
     if (rc == 0) {
         rc = shmi_ofi_endpoint(net, net->info, net->cq, &net->ep);

@@ -3,9 +3,10 @@
  * ofi_progress.c -- serving the peers, and looking after operations left behind.
  *
  * Some providers need a CPU of the target for every operation.  A thread that waits in the library
- * serves while it waits.  For the rest of the time there is the module's own thread: it sleeps in
- * the provider's descriptor, and stays away for a moment when it sees that others serve, so that it
- * does not compete with them for a core and a lock.
+ * serves while it waits, and when it sleeps it does so in the provider's descriptors, so that what
+ * comes wakes it at once.  For the rest of the time there is the module's own thread: it sleeps
+ * there too, but stays away for a moment when it sees that others serve, so that it does not
+ * compete with them for a core and a lock.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,9 +16,15 @@
 
 #include "transport/ofi.h"
 
-/* Milliseconds: how long the thread stays away while others serve, and how long it sleeps at first
- * and at most when operations are left behind, or not. */
-enum { REST = 1, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 1000 };
+/* Milliseconds: how long the thread stays away while others serve, at first and at most, and how
+ * long it sleeps at first and at most when operations are left behind, or not. */
+enum { REST = 1, REST_LONGEST = 8, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 1000 };
+
+/* Nanoseconds between looks where there is no descriptor to sleep in. */
+enum { BLIND = 100 * 1000 };
+
+/* Of channels that a waiting thread looks after while it sleeps. */
+enum { WATCHED = 16 };
 
 static void read_target(struct shmi_net *net)
 {
@@ -75,11 +82,58 @@ static unsigned attend(struct shmi_net *net, bool *is_unsettled)
     return completed;
 }
 
-void shmi_ofi_progress(struct shmi_net *net)
+/* The channels that have something to look after, as far as there is room for them. */
+static int watched(struct shmi_net *net, struct shmi_channel **channels)
+{
+    int n = 0;
+    pthread_mutex_lock(&net->list);
+    for (struct shmi_channel *ch = net->channels; ch != NULL && n < WATCHED; ch = ch->next) {
+        if (__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED)) {
+            channels[n++] = ch;
+        }
+    }
+    pthread_mutex_unlock(&net->list);
+    return n;
+}
+
+void shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns)
+{
+    struct pollfd fds[WATCHED + 1];
+    struct fid *fids[WATCHED + 1];
+    int n_fds = 0;
+    bool is_blind = net->has_thread && net->cq_fd < 0;
+    if (net->has_thread && net->cq_fd >= 0) {
+        fids[n_fds] = &net->cq->fid;
+        fds[n_fds++] = (struct pollfd){.fd = net->cq_fd, .events = POLLIN};
+    }
+    for (int i = 0; i < n; i++) {
+        is_blind = is_blind || channels[i]->cq_fd < 0;
+        if (channels[i]->cq_fd >= 0) {
+            fids[n_fds] = &channels[i]->cq->fid;
+            fds[n_fds++] = (struct pollfd){.fd = channels[i]->cq_fd, .events = POLLIN};
+        }
+    }
+    if (n_fds != 0 && fi_trywait(net->fabric, fids, n_fds) != 0) {
+        return; /* there is something to read already */
+    }
+    ns = is_blind ? shmi_min(ns, BLIND) : ns;
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
+                            .tv_nsec = (long)(ns % 1000000000u)};
+    __atomic_fetch_add(&net->resting, 1, __ATOMIC_RELAXED);
+    ppoll(fds, (nfds_t)n_fds, &time, NULL);
+    __atomic_fetch_sub(&net->resting, 1, __ATOMIC_RELAXED);
+}
+
+void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
 {
     bool is_unsettled;
     shmi_ofi_serve(net);
-    attend(net, &is_unsettled);
+    unsigned completed = attend(net, &is_unsettled);
+    if (ns != 0 && completed == 0) {
+        struct shmi_channel *channels[WATCHED];
+        int n = is_unsettled ? watched(net, channels) : 0;
+        shmi_ofi_rest(net, channels, n, ns);
+    }
 }
 
 void shmi_ofi_leave_behind(struct shmi_net *net)
@@ -126,14 +180,17 @@ static void *serve_peers(void *arg)
     struct shmi_net *net = arg;
     unsigned seen = 0;
     int nap = NAP_FIRST;
+    int rest = REST;
     while (!__atomic_load_n(&net->is_closing, __ATOMIC_ACQUIRE)) {
         unsigned visits = __atomic_load_n(&net->visits, __ATOMIC_RELAXED);
-        if (visits != seen) {
+        if (visits != seen || __atomic_load_n(&net->resting, __ATOMIC_RELAXED) != 0) {
             seen = visits;
             nap = NAP_FIRST;
-            sleep_for(net, REST, false);
+            sleep_for(net, rest, false);
+            rest = (int)shmi_min(2 * (size_t)rest, REST_LONGEST);
             continue;
         }
+        rest = REST;
         /* Said before looking: who leaves something behind after the look sees it and wakes. */
         bool is_unsettled;
         __atomic_store_n(&net->is_asleep, true, __ATOMIC_SEQ_CST);

@@ -23,7 +23,7 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_TRANSPORT_ABI 1
+#define SHMI_TRANSPORT_ABI 2
 
 struct shmi_net;     /* an opened network; each transport defines its own */
 struct shmi_channel; /* one stream of operations on it; what a context owns */
@@ -101,9 +101,11 @@ struct shmi_transport {
     void (*fence)(struct shmi_channel *ch);
     void (*quiet)(struct shmi_channel *ch);
 
-    /* Complete what can be completed without waiting.  Any thread.  A transport whose target side
-     * needs a CPU runs a thread of its own that sleeps when there is nothing to do. */
-    void (*progress)(struct shmi_net *net);
+    /* Complete what can be completed.  If that is nothing, and ns is not 0, sleep: for ns at most,
+     * and where the network can tell, no longer than until something arrives.  Any thread.  A
+     * transport whose target side needs a CPU runs a thread of its own that sleeps when there is
+     * nothing to do. */
+    void (*progress)(struct shmi_net *net, uint64_t ns);
 };
 
 /* A network in use and its state; net == NULL where every PE is mapped here. */

@@ -13,12 +13,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "transport/verbs.h"
 
 enum {
-    REST = 1, /* milliseconds that the thread stays away while others serve */
+    REST = 1,                  /* milliseconds that the thread stays away while others serve */
+    NAP_LONGEST = 1000 * 1000, /* nanoseconds */
     DEPARTURES = 512
 };
 
@@ -147,7 +149,16 @@ void shmi_verbs_serve(struct shmi_net *net)
     try_serve(net);
 }
 
-void shmi_verbs_progress(struct shmi_net *net)
+/* Writes of peers ring no bell, so naps are short. */
+static void nap(uint64_t ns)
+{
+    if (ns != 0) {
+        struct timespec time = {.tv_nsec = (long)shmi_min(ns, NAP_LONGEST)};
+        nanosleep(&time, NULL);
+    }
+}
+
+void shmi_verbs_progress(struct shmi_net *net, uint64_t ns)
 {
     shmi_verbs_serve(net);
     if (pthread_mutex_trylock(&net->list) != 0) {
@@ -161,6 +172,7 @@ void shmi_verbs_progress(struct shmi_net *net)
         }
     }
     pthread_mutex_unlock(&net->list);
+    nap(ns);
 }
 
 /* ---- the thread ---------------------------------------------------------------------------- */

@@ -141,13 +141,14 @@ static void barrier_and_sync(void)
 
 static void thousands_of_barriers(void)
 {
+    const int rounds = conformance_rounds(2000);
     int n = conformance_n();
     struct set set = {0, 0, n, conformance_me()};
     initialise_syncs();
     static long sum;
     sum = 0;
     shmem_barrier_all();
-    for (int round = 1; round <= 2000; round++) {
+    for (int round = 1; round <= rounds; round++) {
         shmem_long_atomic_inc(&sum, (set.me + round) % n);
         meet(&set);
         check(sum == round, "barrier %d: %ld", round, sum);
@@ -378,11 +379,12 @@ static void reduce_all_types(void)
 /* The old programs' habit: two pSync arrays in turn, and no barrier between. */
 static void alternating_syncs(void)
 {
+    const int rounds = conformance_rounds(1000);
     int n = conformance_n();
     struct set set = {0, 0, n, conformance_me()};
     static long in[2], out[2], wrk[2][SHMEM_REDUCE_MIN_WRKDATA_SIZE];
     initialise_syncs();
-    for (int round = 0; round < 1000; round++) {
+    for (int round = 0; round < rounds; round++) {
         in[round % 2] = set.me + round;
         shmem_long_sum_to_all(&out[round % 2], &in[round % 2], 1, TRIPLET(&set), wrk[round % 2],
                               sync_reduce[round % 2]);

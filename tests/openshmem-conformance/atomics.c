@@ -129,7 +129,7 @@ static void every_form(void)
 /* Every operation that adds, of every type, from all PEs at once on one word of every PE. */
 static void totals(void)
 {
-    enum { ROUNDS = 40 };
+    const int rounds = conformance_rounds(40);
     int n = shmem_n_pes();
     uint64_t *word = shmem_malloc(sizeof(uint64_t));
     for (size_t i = 0; i < CONFORMANCE_COUNT(atomic_forms); i++) {
@@ -140,12 +140,12 @@ static void totals(void)
         form->store(word, 0);
         shmem_barrier_all();
         uint64_t ignored;
-        for (int k = 0; k < ROUNDS * n; k++) {
+        for (int k = 0; k < rounds * n; k++) {
             form->call(SHMEM_CTX_DEFAULT, &ignored, word, 1, 0, (shmem_my_pe() + k) % n);
         }
         shmem_barrier_all();
-        check(form->load(word) == (uint64_t)(ROUNDS * n), "%s: total %ld and not %d", form->name,
-              (long)form->load(word), ROUNDS * n);
+        check(form->load(word) == (uint64_t)(rounds * n), "%s: total %ld and not %d", form->name,
+              (long)form->load(word), rounds * n);
         shmem_barrier_all();
     }
     shmem_free(word);
@@ -154,14 +154,14 @@ static void totals(void)
 /* Every number that fetch_inc gives out, it gives out once, and to each PE in ascending order. */
 static void tickets(void)
 {
-    enum { EACH = 2000 };
+    const int each = conformance_rounds(2000);
     int n = shmem_n_pes();
     int *counter = shmem_calloc(1, sizeof(int));
-    int *taken = shmem_calloc((size_t)(EACH * n), sizeof(int));
+    int *taken = shmem_calloc((size_t)(each * n), sizeof(int));
     int last = -1;
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < each; i++) {
         int ticket = shmem_int_atomic_fetch_inc(counter, n - 1);
-        if (!check(ticket > last && ticket < EACH * n, "ticket %d after %d", ticket, last)) {
+        if (!check(ticket > last && ticket < each * n, "ticket %d after %d", ticket, last)) {
             break;
         }
         last = ticket;
@@ -169,9 +169,9 @@ static void tickets(void)
     }
     shmem_barrier_all();
     if (shmem_my_pe() == n - 1) {
-        check(*counter == EACH * n, "the counter is %d and not %d", *counter, EACH * n);
+        check(*counter == each * n, "the counter is %d and not %d", *counter, each * n);
     }
-    for (int i = 0; i < EACH * n && shmem_my_pe() == n / 2; i++) {
+    for (int i = 0; i < each * n && shmem_my_pe() == n / 2; i++) {
         if (!check(taken[i] == 1, "ticket %d was given out %d times", i, taken[i])) {
             break;
         }
@@ -183,13 +183,13 @@ static void tickets(void)
 /* Addition made of compare-and-swap, on 4 and 8 bytes, and the other addition meanwhile. */
 static void compare_swap_loops(void)
 {
-    enum { EACH = 500 };
+    const int each = conformance_rounds(500);
     int n = shmem_n_pes();
     struct {
         uint64_t wide;
         uint32_t narrow[2];
     } *words = shmem_calloc(1, sizeof(*words));
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < each; i++) {
         uint64_t wide = shmem_uint64_atomic_fetch(&words->wide, 0);
         for (uint64_t seen; (seen = shmem_uint64_atomic_compare_swap(
                                  &words->wide, wide, wide + 0x100000001, 0)) != wide;) {
@@ -204,7 +204,7 @@ static void compare_swap_loops(void)
     }
     shmem_barrier_all();
     if (shmem_my_pe() == 0) {
-        uint64_t sum = (uint64_t)EACH * (uint64_t)n;
+        uint64_t sum = (uint64_t)each * (uint64_t)n;
         check(words->wide == sum * 0x100000001, "wide %#lx", (long)words->wide);
         check(words->narrow[0] == sum && words->narrow[1] == sum, "narrow %u %u, to be %lu",
               words->narrow[0], words->narrow[1], (long)sum);
@@ -215,15 +215,15 @@ static void compare_swap_loops(void)
 /* Whatever is swapped in comes out once, or is still there at the end. */
 static void swaps(void)
 {
-    enum { EACH = 10000 };
+    const int each = conformance_rounds(10000);
     struct results {
         double number, sum;
         uint64_t word, xored;
     } *all = shmem_calloc(1, sizeof(*all));
     int me = shmem_my_pe();
-    for (int i = 0; i < EACH; i++) {
-        double mine = me * EACH + i + 1;
-        uint64_t bits = (uint64_t)(me * EACH + i + 1) * 0x9e3779b97f4a7c15;
+    for (int i = 0; i < each; i++) {
+        double mine = me * each + i + 1;
+        uint64_t bits = (uint64_t)(me * each + i + 1) * 0x9e3779b97f4a7c15;
         all->sum += mine - shmem_double_atomic_swap(&all->number, mine, 0);
         all->xored ^= bits ^ shmem_uint64_atomic_swap(&all->word, bits, 0);
     }
@@ -247,7 +247,8 @@ static void swaps(void)
 /* Each PE has a bit in every word, and sees it as it left it. */
 static void bits(void)
 {
-    enum { ROUNDS = 500, WORDS = 6 };
+    enum { WORDS = 6 };
+    const int rounds = conformance_rounds(500);
     int n = shmem_n_pes();
     uint32_t *words = shmem_calloc(WORDS, sizeof(uint32_t));
     uint32_t mine = 1u << (shmem_my_pe() % 32);
@@ -256,7 +257,7 @@ static void bits(void)
         shmem_free(words);
         return;
     }
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         uint32_t *word = &words[i % WORDS];
         int pe = i / WORDS % n;
         uint32_t seen = shmem_uint32_atomic_fetch_or(word, mine, pe);
@@ -280,7 +281,7 @@ static void bits(void)
  * and an 8-byte word between them.  An atomic made of a wider one would undo the stores. */
 static void neighbours(void)
 {
-    enum { ROUNDS = 5000 };
+    const uint32_t rounds = (uint32_t)conformance_rounds(5000);
     struct line {
         volatile uint32_t stored;
         uint32_t added;
@@ -291,7 +292,7 @@ static void neighbours(void)
     memset((void *)line, 0, sizeof(*line));
     shmem_barrier_all();
     int next = (shmem_my_pe() + 1) % shmem_n_pes();
-    for (uint32_t i = 1; i <= ROUNDS; i++) {
+    for (uint32_t i = 1; i <= rounds; i++) {
         line->stored = i;
         line->also_stored = ~i;
         shmem_uint32_atomic_add(&line->added, 1, next);
@@ -303,11 +304,11 @@ static void neighbours(void)
         }
     }
     shmem_barrier_all();
-    check(line->added == ROUNDS && line->also_added == ROUNDS, "added %u and %u", line->added,
+    check(line->added == rounds && line->also_added == rounds, "added %u and %u", line->added,
           line->also_added);
-    check(line->wide == ROUNDS * UINT64_C(0x100000001), "wide %#lx", (long)line->wide);
-    check(line->stored == ROUNDS && line->also_stored == ~(uint32_t)ROUNDS, "stored %u and %u",
-          line->stored, ~line->also_stored);
+    check(line->wide == rounds * UINT64_C(0x100000001), "wide %#lx", (long)line->wide);
+    check(line->stored == rounds && line->also_stored == ~rounds, "stored %u and %u", line->stored,
+          ~line->also_stored);
     shmem_free((void *)line);
 }
 
@@ -317,19 +318,19 @@ static long static_long = 100;
 
 static void static_data(void)
 {
-    enum { EACH = 1000 };
+    const int each = conformance_rounds(1000);
     int n = shmem_n_pes();
     long after = 100;
     static_counter = 0;
     shmem_barrier_all();
-    for (int i = 0; i < EACH * n; i++) {
+    for (int i = 0; i < each * n; i++) {
         shmem_atomic_inc(&static_counter, i % n);
         after = shmem_atomic_fetch_add(&static_long, 2L, i % n);
     }
-    check(after >= 100 && after < 100 + 2L * EACH * n && after % 2 == 0, "fetched %ld", after);
+    check(after >= 100 && after < 100 + 2L * each * n && after % 2 == 0, "fetched %ld", after);
     shmem_barrier_all();
-    check(static_counter == EACH * n, "int %d and not %d", static_counter, EACH * n);
-    check(static_long == 100 + 2L * EACH * n, "long %ld", static_long);
+    check(static_counter == each * n, "int %d and not %d", static_counter, each * n);
+    check(static_long == 100 + 2L * each * n, "long %ld", static_long);
     shmem_barrier_all();
     static_long = 100;
 }

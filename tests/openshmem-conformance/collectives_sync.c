@@ -57,12 +57,12 @@ static void meet_generic(shmem_team_t team)
 
 static void barrier_waits_for_all(void)
 {
-    nobody_leaves_early(SHMEM_TEAM_WORLD, meet_barrier, ROUNDS);
+    nobody_leaves_early(SHMEM_TEAM_WORLD, meet_barrier, conformance_rounds(ROUNDS));
 }
 
 static void sync_all_waits_for_all(void)
 {
-    nobody_leaves_early(SHMEM_TEAM_WORLD, meet_sync_all, ROUNDS);
+    nobody_leaves_early(SHMEM_TEAM_WORLD, meet_sync_all, conformance_rounds(ROUNDS));
 }
 
 static void team_sync_of(const struct subteam *team, void *arg)
@@ -134,13 +134,14 @@ static void barrier_completes_updates(void)
 /* sync completes plain stores, through shmem_ptr too. */
 static void sync_completes_stores(void)
 {
+    const int rounds = conformance_rounds(1000);
     int n = conformance_n();
     int me = conformance_me();
     int right = (me + 1) % n;
     int left = (me + n - 1) % n;
 
     long *theirs = (long *)shmem_ptr(slots, right);
-    for (int round = 1; round <= 1000; round++) {
+    for (int round = 1; round <= rounds; round++) {
         if (theirs != NULL) {
             for (int i = 0; i < 8; i++) {
                 theirs[i] = round * 100L + me + i;

@@ -53,6 +53,21 @@ static inline int conformance_n(void)
     return shmem_n_pes();
 }
 
+/* How often to do what on one node is done so many times.  A network makes of microseconds, or
+ * less, tens of them, and what goes wrong one time in thousands goes wrong on one node too.
+ * CONFORMANCE_SLOWNESS sets the divisor.  The same on all PEs. */
+static inline int conformance_rounds(int on_one_node)
+{
+    static long word;
+    const char *slowness = getenv("CONFORMANCE_SLOWNESS");
+    int by = slowness != NULL ? atoi(slowness) : 1;
+    for (int pe = 0; slowness == NULL && pe < shmem_n_pes(); pe++) {
+        by = shmem_ptr(&word, pe) == NULL ? 50 : by;
+    }
+    int rounds = on_one_node / (by < 1 ? 1 : by);
+    return rounds < 5 ? 5 : rounds;
+}
+
 /* Not for use by name: see check().  May be called by several threads. */
 __attribute__((format(printf, 5, 6))) static inline bool
 conformance_check(bool good, const char *file, int line, const char *condition, const char *format,

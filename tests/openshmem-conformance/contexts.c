@@ -110,12 +110,13 @@ static void no_context(void)
 /* Creation is not collective, and contexts come and go without end. */
 static void many(void)
 {
-    enum { AT_ONCE = 40, TURNS = 3000 };
+    enum { AT_ONCE = 40 };
+    const int turns = conformance_rounds(3000);
     shmem_ctx_t ctx[AT_ONCE];
     int n = shmem_n_pes();
     int me = shmem_my_pe();
     long *words = shmem_calloc(AT_ONCE * (size_t)n, sizeof(long));
-    for (int i = 0; i < TURNS * (me % 2 + 1); i++) {
+    for (int i = 0; i < turns * (me % 2 + 1); i++) {
         if (!check(shmem_ctx_create(options[i % 4], &ctx[0]) == 0, "context %d", i)) {
             break;
         }

@@ -43,14 +43,14 @@ static void exclusion_with(long *mutex, long *word, int rounds)
 
 static void exclusion(void)
 {
-    exclusion_with(&lock, &counter, 2000);
+    exclusion_with(&lock, &counter, conformance_rounds(2000));
 }
 
 static void exclusion_in_the_heap(void)
 {
     long *mutex = (long *)shmem_calloc(1, sizeof(long));
     long *word = (long *)shmem_calloc(1, sizeof(long));
-    exclusion_with(mutex, word, 500);
+    exclusion_with(mutex, word, conformance_rounds(500));
     shmem_free(word);
     shmem_free(mutex);
 }

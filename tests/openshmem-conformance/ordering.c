@@ -67,14 +67,14 @@ static void message_passing_on(shmem_ctx_t ctx, writer *write, long rounds)
 
 static void message_passing(writer *write)
 {
-    message_passing_on(SHMEM_CTX_DEFAULT, write, ROUNDS);
+    message_passing_on(SHMEM_CTX_DEFAULT, write, conformance_rounds(ROUNDS));
     static const long options[] = {0, SHMEM_CTX_SERIALIZED, SHMEM_CTX_PRIVATE};
     for (size_t i = 0; i < CONFORMANCE_COUNT(options); i++) {
         shmem_ctx_t ctx;
         if (shmem_ctx_create(options[i], &ctx) != 0) {
             ctx = SHMEM_CTX_DEFAULT;
         }
-        message_passing_on(ctx, write, ROUNDS / 4);
+        message_passing_on(ctx, write, conformance_rounds(ROUNDS / 4));
         if (ctx != SHMEM_CTX_DEFAULT) {
             shmem_ctx_destroy(ctx);
         }
@@ -189,10 +189,11 @@ static void messages_stores(void)
 /* Long data, where copying takes many steps. */
 static void long_messages(void)
 {
+    const int rounds = conformance_rounds(200);
     enum { LONG = 1 << 16 };
     reset();
     static long source[1 << 16];
-    for (long round = 1; round <= 200; round++) {
+    for (long round = 1; round <= rounds; round++) {
         if (conformance_me() == 0) {
             source[0] = source[LONG / 2] = source[LONG - 1] = round;
             shmem_long_put(far_data, source, LONG, target());
@@ -219,12 +220,13 @@ static void long_messages(void)
 /* PE 0 puts into PE 1, completes, and tells PE 2, which looks at PE 1. */
 static void told_by_a_third(void (*complete)(int pe))
 {
+    const int rounds = conformance_rounds(3000);
     int n = conformance_n();
     int me = conformance_me();
     int keeper = 1 % n;
     int reader = 2 % n;
     reset();
-    for (long round = 1; round <= 3000; round++) {
+    for (long round = 1; round <= rounds; round++) {
         if (me == 0) {
             long words[WORDS];
             for (int i = 0; i < WORDS; i++) {

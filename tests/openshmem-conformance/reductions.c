@@ -240,20 +240,20 @@ static void extremes(void)
 static void back_to_back_on(const struct subteam *team, void *arg)
 {
     (void)arg;
-    enum { ROUNDS = 400 };
+    const int rounds = conformance_rounds(400);
     int n = shmem_team_n_pes(team->team);
     int me = shmem_team_my_pe(team->team);
     long *source = (long *)heap_source;
     long *dest = (long *)heap_dest;
     for (size_t len = 1; len <= 100; len *= 10) {
         shmem_team_sync(team->team);
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < rounds; round++) {
             for (size_t i = 0; i < len; i++) {
                 source[i] = (long)(me + 1) * (round + 1) + (long)i;
             }
             shmem_long_sum_reduce(team->team, dest + (size_t)round * len, source, len);
         }
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < rounds; round++) {
             for (size_t i = 0; i < len; i++) {
                 long sum = dest[(size_t)round * len + i];
                 check(sum == (long)n * (n + 1) / 2 * (round + 1) + n * (long)i,
@@ -262,7 +262,7 @@ static void back_to_back_on(const struct subteam *team, void *arg)
         }
     }
     source[0] = me;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         shmem_long_max_reduce(team->team, source, source, 1);
         check(source[0] == n - 1 + round, "%s: max in place, round %d: %ld", team->name, round,
               source[0]);

@@ -386,31 +386,32 @@ static void large(void)
 /* Thousands of transfers under way at once, completed by one quiet. */
 static void many(void)
 {
-    enum { MANY = 20000 };
+    const int many_words = conformance_rounds(20000);
     int n = shmem_n_pes();
     int me = shmem_my_pe();
-    long *words = shmem_malloc(sizeof(long) * MANY * 2);
-    long *mine = malloc(sizeof(long) * MANY * 2);
-    for (long i = 0; i < MANY; i++) {
+    long *words = shmem_malloc(sizeof(long) * many_words * 2);
+    long *mine = malloc(sizeof(long) * many_words * 2);
+    for (long i = 0; i < many_words; i++) {
         mine[i] = i * n + me;
-        mine[MANY + i] = -1;
-        words[i] = words[MANY + i] = -1;
+        mine[many_words + i] = -1;
+        words[i] = words[many_words + i] = -1;
     }
     shmem_barrier_all();
-    for (long i = 0; i < MANY; i++) {
+    for (long i = 0; i < many_words; i++) {
         shmem_long_put_nbi(&words[i], &mine[i], 1, (int)((me + i) % n));
     }
     shmem_barrier_all();
-    for (long i = 0; i < MANY; i++) {
+    for (long i = 0; i < many_words; i++) {
         int from = (int)(((me - i) % n + n) % n);
         if (!check(words[i] == i * n + from, "word %ld is %ld", i, words[i])) {
             break;
         }
-        shmem_long_get_nbi(&mine[MANY + i], &words[i], 1, (int)((me + i) % n));
+        shmem_long_get_nbi(&mine[many_words + i], &words[i], 1, (int)((me + i) % n));
     }
     shmem_quiet();
-    for (long i = 0; i < MANY; i++) {
-        if (!check(mine[MANY + i] == i * n + me, "got %ld for word %ld", mine[MANY + i], i)) {
+    for (long i = 0; i < many_words; i++) {
+        long got = mine[many_words + i];
+        if (!check(got == i * n + me, "got %ld for word %ld", got, i)) {
             break;
         }
     }

@@ -57,9 +57,10 @@ static void comparisons(void)
 /* Each PE is woken by its left neighbour, and wakes its right one, many times around. */
 static void around_the_ring(void)
 {
+    const int rounds = conformance_rounds(1000);
     reset();
     int me = conformance_me();
-    for (uint64_t round = 1; round <= 1000; round++) {
+    for (uint64_t round = 1; round <= (uint64_t)rounds; round++) {
         if (me == 0) {
             shmem_signal_set(&signals[1], round, right_of(me));
         }
@@ -77,9 +78,10 @@ static void around_the_ring(void)
  * acknowledgement so that data is not overwritten while it is looked at. */
 static void data_before_signal(void (*put)(const long *from, size_t n, uint64_t round, int pe))
 {
+    const int rounds = conformance_rounds(2000);
     reset();
     int me = conformance_me();
-    for (uint64_t round = 1; round <= 2000; round++) {
+    for (uint64_t round = 1; round <= (uint64_t)rounds; round++) {
         size_t n = round % 3 == 0 ? WORDS : round % 7 + 1;
         for (size_t i = 0; i < n; i++) {
             source[i] = (long)(round * 100000) + me * 1000 + (long)i;

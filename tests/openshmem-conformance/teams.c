@@ -282,10 +282,11 @@ static void configured(void)
 /* Far more teams one after the other than can exist at once, and many at once. */
 static void thousands(void)
 {
-    enum { TURNS = 6000, AT_ONCE = 500 };
+    enum { AT_ONCE = 500 };
+    const int turns = conformance_rounds(6000);
     int n = shmem_n_pes();
     static shmem_team_t teams[AT_ONCE];
-    for (int i = 0; i < TURNS; i++) {
+    for (int i = 0; i < turns; i++) {
         shmem_team_t team = SHMEM_TEAM_INVALID;
         int start = i % n;
         int failed =

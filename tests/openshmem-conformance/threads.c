@@ -140,7 +140,7 @@ static void own_contexts(void)
 static void atomic_body(struct job *job, int thread)
 {
     int n = shmem_n_pes();
-    for (int i = 0; i < ROUNDS * n; i++) {
+    for (int i = 0; i < conformance_rounds(ROUNDS) * n; i++) {
         shmem_long_atomic_inc(&job->words[0], i % n);
         shmem_long_atomic_fetch_add(&job->words[1], 2, (i + thread) % n);
         shmem_int_atomic_add((int *)&job->words[2] + thread % 2, 1, i % n);
@@ -153,7 +153,7 @@ static void atomics(void)
     int n = shmem_n_pes();
     job.words = shmem_calloc(3, sizeof(long));
     in_threads(&job);
-    long sum = (long)ROUNDS * THREADS * n;
+    long sum = (long)conformance_rounds(ROUNDS) * THREADS * n;
     check(job.words[0] == sum && job.words[1] == 2 * sum, "%ld %ld, to be %ld %ld", job.words[0],
           job.words[1], sum, 2 * sum);
     int *halves = (int *)&job.words[2];

@@ -288,11 +288,12 @@ static void nobody_starves(void)
 static void flags_by_puts(void)
 {
     int me = conformance_me();
+    const int rounds = conformance_rounds(100);
     for (size_t i = 0; i < CONFORMANCE_COUNT(waiters); i++) {
         const struct waiter *w = &waiters[i];
         set_all(w, ivars, 0);
         shmem_barrier_all();
-        for (int round = 1; round <= 100; round++) {
+        for (int round = 1; round <= rounds; round++) {
             if (me == 0) {
                 w->put(ivars, round, right_of(me));
             }
@@ -334,10 +335,11 @@ static const struct atomic atomics[] = {SHMEMI_FOR_AMO(ATOMIC_ROW, )};
 static void flags_by_atomics(void)
 {
     int me = conformance_me();
+    const int rounds = conformance_rounds(150);
     for (size_t i = 0; i < CONFORMANCE_COUNT(atomics); i++) {
         memset(ivars, 0, sizeof(ivars));
         shmem_barrier_all();
-        for (int round = 1; round <= 150; round++) {
+        for (int round = 1; round <= rounds; round++) {
             long source[MOST];
             for (int j = 0; j < MOST; j++) {
                 source[j] = round * 1000 + me + j;

@@ -129,9 +129,10 @@ static void net_fence(struct shmi_channel *ch)
     ch->epoch++;
 }
 
-static void net_progress(struct shmi_net *net)
+static void net_progress(struct shmi_net *net, uint64_t ns)
 {
     (void)net;
+    (void)ns;
     for (int i = 0; channel.n > 0 && i < 3; i++) {
         step(&channel);
     }

@@ -222,7 +222,7 @@ static void await(const char *at, uint64_t value)
     const uint64_t *word = (const uint64_t *)(const void *)at;
     time_t end = time(NULL) + 30;
     while (shmi_load_acquire(word) != value) {
-        pe.t->progress(pe.net);
+        pe.t->progress(pe.net, 0);
         sched_yield();
         if (time(NULL) > end) {
             expect(false, "a word is %llu and not %llu after 30 seconds", (unsigned long long)*word,
