@@ -38,8 +38,8 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
 /* acc[i] = acc[i] op in[i]: one for each operation and type, made from the type table. */
 typedef void shmi_combine(void *acc, const void *in, size_t nelems);
 
-/* The combination is done in member order, so that floating-point results are the same bits on all
- * members and in every run. */
+/* Floating-point results are the same bits on all members and in every run: the order in which is
+ * combined depends on the team, its nodes and nelems alone. */
 void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const void *source,
                       size_t nelems, size_t size, shmi_combine *combine);
 

@@ -39,8 +39,8 @@ static void broadcast_direct(const char *who, struct shmi_team *team, char *dest
     shmi_node_sync(who, team);
 }
 
-static void broadcast_node(const char *who, struct shmi_team *team, char *dest, const char *source,
-                           size_t len, int root, bool wanted)
+void shmi_node_broadcast(const char *who, struct shmi_team *team, char *dest, const char *source,
+                         size_t len, int root, bool wanted)
 {
     if (len <= SHMI_PAYLOAD || !shmi_node_maps(who, team, source)) {
         broadcast_pieces(who, team, dest, source, len, root, wanted);
@@ -59,7 +59,7 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
         shmi_check_same(who, team, "PE_root", (uint64_t)root);
     }
     if (shmi_node_has(team)) {
-        broadcast_node(who, team, dest, source, len, root, wanted);
+        shmi_node_broadcast(who, team, dest, source, len, root, wanted);
     } else {
         shmi_net_broadcast(who, team, dest, source, len, root, wanted);
     }

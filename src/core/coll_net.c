@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * coll_net.c -- how members of a team meet where they do not share memory.
+ * coll_net.c -- how members of a team meet where they do not share memory: steps, groups, boxes.
  *
  * A synchronisation is a dissemination: in round r a member tells the one 2^r places ahead that
  * the 2^r members up to itself have arrived.  Each word has one writer and is told by a plain put
@@ -9,6 +9,11 @@
  * Odd and even steps have words of their own.  A member puts step n + 2 after it has finished step
  * n + 1, so all have entered n + 1, and finished n: they have seen what it put for n.  So there is
  * never more than one put on the way to a word, and nothing can overtake.
+ *
+ * A set of a box may be used by a call when all leaders have finished the call that used it before.
+ * Each knows up to which call that is so: a step says it, and so does every algorithm in which each
+ * leader waits, by way of others or not, for all others.  Where a row of calls is of another kind,
+ * as broadcasts are, a step is made before the sets come round.
  */
 #include "core/coll_net.h"
 
@@ -24,12 +29,6 @@
 #include "core/rma.h"
 #include "core/wait.h"
 #include "transport/transport.h"
-
-/* What a team has that is not on one node. */
-struct shmi_net_group {
-    char *scratch;
-    size_t scratch_len;
-};
 
 /* The library's own channel, opened by the first collective. */
 static struct {
@@ -93,6 +92,20 @@ void shmi_net_put(const char *who, const struct shmi_team *team, void *addr, con
     }
 }
 
+void shmi_box_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
+                   size_t len, int to)
+{
+    int pe = shmi_team_pe(team, to);
+    char *there = shmi_reach(addr, pe);
+    if (there != NULL) {
+        shmi_copy(there, source, len);
+    } else if (len != 0) {
+        struct shmi_remote remote = shmi_remote_of(who, addr, pe);
+        shmi_network.transport->put(enter(who), remote, source, len, SHMI_NOW);
+        leave();
+    }
+}
+
 void shmi_net_finish(void)
 {
     shmi_order_all();
@@ -111,9 +124,9 @@ static struct shmi_slot *my_slot(const struct shmi_team *team)
 }
 
 /* Let a word of the library's in member i's memory become value, after all that was written before
- * through mapped memory. */
+ * through mapped memory; and, if so wished, after what was put there. */
 static void tell(const char *who, const struct shmi_team *team, uint64_t *word, uint64_t value,
-                 int i)
+                 bool after_puts, int i)
 {
     int pe = shmi_team_pe(team, i);
     uint64_t *there = (uint64_t *)shmi_reach(word, pe);
@@ -123,11 +136,23 @@ static void tell(const char *who, const struct shmi_team *team, uint64_t *word, 
     }
     shmi_order_all();
     struct shmi_remote to = shmi_remote_of(who, word, pe);
-    shmi_network.transport->put(enter(who), to, &value, sizeof(value), SHMI_NOW);
+    struct shmi_channel *ch = enter(who);
+    if (after_puts) {
+        shmi_network.transport->fence(ch);
+    }
+    shmi_network.transport->put(ch, to, &value, sizeof(value), SHMI_NOW);
     leave();
 }
 
-void shmi_net_sync(const char *who, struct shmi_team *team)
+/* All leaders have come to where this one is: they have finished all calls but, maybe, the last. */
+static void have_met(struct shmi_net_group *group)
+{
+    if (group->done + 1 < group->call) {
+        group->done = group->call - 1;
+    }
+}
+
+void shmi_net_step(const char *who, struct shmi_team *team)
 {
     uint64_t step = ++team->step;
     int n = team->n_pes;
@@ -135,44 +160,145 @@ void shmi_net_sync(const char *who, struct shmi_team *team)
     for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
         int to = (team->my_pe + distance) % n;
         int from = (team->my_pe - distance + n) % n;
-        uint64_t *word = &mine->round[round].net[step & 1];
-        tell(who, team, word, step, to);
+        uint64_t *word = &mine->round[round].net[team->lane][step & 1];
+        tell(who, team, word, step, false, to);
         shmi_wait_reached(who, word, step, shmi_team_pe(team, from));
+    }
+    if (team->lane == SHMI_LANE_LEADERS) {
+        have_met(team->net);
     }
 }
 
-char *shmi_net_scratch(const char *who, struct shmi_team *team, size_t len)
+/* ---- groups ----------------------------------------------------------- */
+
+/* Number the nodes in the order of their first members, and list the members node by node. */
+static void sort_members(const struct shmi_team *team, struct shmi_net_group *group, int *leaders)
 {
-    struct shmi_net_group *group = team->net;
-    if (group == NULL) {
-        group = team->net = calloc(1, sizeof(*group));
+    const struct shmi_window *windows = shmi_segments[SHMI_SEGMENT_HEAP].window;
+    int n_nodes = 0;
+    int n = 0;
+    for (int i = 0; i < team->n_pes; i++) {
+        group->node_of[i] = -1;
     }
-    if (group != NULL && group->scratch_len < len) {
-        free(group->scratch);
-        group->scratch = aligned_alloc(SHMI_LINE, shmi_round_up(len, SHMI_LINE));
-        group->scratch_len = len;
+    for (int first = 0; first < team->n_pes; first++) {
+        if (group->node_of[first] >= 0) {
+            continue;
+        }
+        int pe = shmi_team_pe(team, first);
+        group->begin[n_nodes] = n;
+        leaders[n_nodes] = pe;
+        for (int i = first; i < team->n_pes; i++) {
+            if (windows[shmi_team_pe(team, i)].node == windows[pe].node) {
+                group->node_of[i] = n_nodes;
+                group->by_node[n++] = i;
+            }
+        }
+        n_nodes++;
     }
-    if (group == NULL || (group->scratch == NULL && len != 0)) {
-        shmi_fatal("%s: no memory for %zu bytes in which to work", who, len);
+    group->begin[n_nodes] = n;
+    group->leaders.n_pes = n_nodes;
+}
+
+/* The two teams; their steps begin where this one's do, as they use its slot. */
+static void make_teams(const struct shmi_team *team, struct shmi_net_group *group,
+                       const int *leaders, int *node_pes)
+{
+    int mine = group->node_of[team->my_pe];
+    const int *members = group->by_node + group->begin[mine];
+    struct shmi_team shape = {
+        .stride = 1, .id = team->id, .step = team->first, .first = team->first};
+    int n_nodes = group->leaders.n_pes;
+    group->node = shape;
+    group->node.root = node_pes;
+    group->node.n_pes = group->begin[mine + 1] - group->begin[mine];
+    group->node.on_node = true;
+    for (int i = 0; i < group->node.n_pes; i++) {
+        node_pes[i] = shmi_team_pe(team, members[i]);
+        if (members[i] == team->my_pe) {
+            group->node.my_pe = i;
+        }
     }
-    return group->scratch;
+    group->is_leader = group->node.my_pe == 0;
+    group->leaders = shape;
+    group->leaders.root = leaders;
+    group->leaders.n_pes = n_nodes;
+    group->leaders.my_pe = mine;
+    group->leaders.lane = SHMI_LANE_LEADERS;
+    group->leaders.net = group;
+    shmi_node_meet(&group->node);
+}
+
+struct shmi_net_group *shmi_net_meet(struct shmi_team *team)
+{
+    if (shmi_likely(team->net != NULL)) {
+        return team->net;
+    }
+    size_t n = (size_t)team->n_pes;
+    struct shmi_net_group *group = calloc(1, sizeof(*group));
+    int *list = malloc((5 * n + 1) * sizeof(*list));
+    if (group == NULL || list == NULL) {
+        shmi_fatal("out of memory for what a team of %d PEs knows of its nodes", team->n_pes);
+    }
+    group->list = list;
+    group->node_of = list;
+    group->by_node = list + n;
+    group->begin = list + 2 * n;
+    sort_members(team, group, list + 3 * n + 1);
+    make_teams(team, group, list + 3 * n + 1, list + 4 * n + 1);
+    group->is_in_order = true;
+    for (int i = 0; i < team->n_pes; i++) {
+        group->is_in_order = group->is_in_order && group->by_node[i] == i;
+    }
+    group->call = team->first;
+    group->done = team->first;
+    team->net = group;
+    shmi_debug("team %u: %d PEs on %d nodes, %d of them here", team->id, team->n_pes,
+               shmi_net_n_nodes(group), group->node.n_pes);
+    return group;
 }
 
 void shmi_net_part(struct shmi_team *team)
 {
     if (team->net != NULL) {
         free(team->net->scratch);
+        free(team->net->list);
         free(team->net);
         team->net = NULL;
     }
 }
 
+uint64_t shmi_net_last(const struct shmi_team *team)
+{
+    const struct shmi_net_group *group = team->net;
+    if (group == NULL) {
+        return team->step;
+    }
+    uint64_t steps = shmi_max(group->node.step, group->leaders.step);
+    return shmi_max(shmi_max(team->step, steps), group->call);
+}
+
+/* ---- working memory and payloads -------------------------------------- */
+
+char *shmi_net_scratch(const char *who, struct shmi_team *team, size_t len)
+{
+    struct shmi_net_group *group = shmi_net_meet(team);
+    if (group->scratch_len < len) {
+        free(group->scratch);
+        group->scratch = aligned_alloc(SHMI_LINE, shmi_round_up(len, SHMI_LINE));
+        group->scratch_len = len;
+    }
+    if (group->scratch == NULL && len != 0) {
+        shmi_fatal("%s: no memory for %zu bytes in which to work", who, len);
+    }
+    return group->scratch;
+}
+
 const void *shmi_net_offer(const char *who, struct shmi_team *team, const void *mine, size_t len)
 {
     /* In turn, as in coll_node.h: nobody reads any more what is written over here. */
-    unsigned char *payload = my_slot(team)->payload[(team->step + 1) & 1];
+    unsigned char *payload = my_slot(team)->net_payload[team->lane][(team->step + 1) & 1];
     shmi_node_copy(payload, mine, len);
-    shmi_net_sync(who, team);
+    shmi_net_step(who, team);
     return payload;
 }
 
@@ -186,4 +312,68 @@ char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine,
     }
     shmi_net_finish();
     return all;
+}
+
+/* ---- boxes ------------------------------------------------------------ */
+
+bool shmi_box_has(const struct shmi_team *team)
+{
+    return team->id < SHMI_BOXES;
+}
+
+/* The set of the present call, at the address by which the others' are found. */
+static struct shmi_box *my_box(const struct shmi_team *team)
+{
+    char *boxes = shmi_segments[SHMI_SEGMENT_HEAP].base + SHMI_BOXES_OFFSET;
+    return (struct shmi_box *)(void *)boxes + team->id;
+}
+
+void shmi_box_begin(const char *who, struct shmi_team *team)
+{
+    struct shmi_net_group *group = team->net;
+    group->call++;
+    if (group->done + SHMI_BOX_SETS < group->call) { /* somebody may still read in the set */
+        shmi_net_step(who, team);
+    }
+}
+
+void shmi_box_end(struct shmi_team *team, bool all_met)
+{
+    if (all_met) {
+        have_met(team->net);
+    }
+}
+
+char *shmi_box_room(const struct shmi_team *team)
+{
+    return my_box(team)->set[team->net->call % SHMI_BOX_SETS].room;
+}
+
+static uint64_t *flag_of(const struct shmi_team *team, int flag)
+{
+    return &my_box(team)->set[team->net->call % SHMI_BOX_SETS].flag[flag];
+}
+
+/* Numbers of one call are above those of all earlier ones, so that flags are never reset. */
+static uint64_t number_of(const struct shmi_team *team, uint64_t number)
+{
+    return (team->net->call << 20) + number;
+}
+
+void shmi_box_tell(const char *who, const struct shmi_team *team, int flag, uint64_t number, int to)
+{
+    tell(who, team, flag_of(team, flag), number_of(team, number), true, to);
+}
+
+void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uint64_t number,
+                    int from)
+{
+    shmi_wait_reached(who, flag_of(team, flag), number_of(team, number), shmi_team_pe(team, from));
+}
+
+void shmi_box_send(const char *who, const struct shmi_team *team, size_t place, const void *source,
+                   size_t len, int flag, int to)
+{
+    shmi_box_push(who, team, shmi_box_room(team) + place, source, len, to);
+    shmi_box_tell(who, team, flag, 1, to);
 }

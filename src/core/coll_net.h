@@ -2,11 +2,20 @@
 /*
  * coll_net.h -- collectives of teams whose members do not all share memory.
  *
- * The members meet as on a node, by steps that are counted, only that a member is told of a step
- * through the network where it must be; then they read each other's memory: the payloads in the
- * slots, or sources and dests where they lie, which are symmetric.  Nobody writes into a dest
- * before its owner has entered the collective, and a call returns when nobody reads its source any
- * more, so the rules of coll_node.h hold unchanged.
+ * The members on one node make a team of their own, which meets in its memory as coll_node.h says;
+ * the first of them is the node's leader, and the leaders make another team, which meets through
+ * the network.  So most collectives have three parts: on the node, among the leaders, on the node.
+ *
+ * Among leaders each collective has a list of algorithms, of which one is chosen by length and
+ * number of nodes, or by a variable.  They are made of two things:
+ *
+ *     steps   A member is told of a synchronisation through the network.  After it, members read
+ *             each other's memory: payloads in the slots, or sources and dests where they lie.
+ *     boxes   A member puts data into another's box, or into its dest, and then a number into a
+ *             flag there.  The other waits for the number: a message takes one way, not two.
+ *
+ * The rules of coll_node.h hold unchanged: nobody writes into a dest before its owner has entered
+ * the collective, and a call returns when nobody reads its source any more.
  *
  * The operations are the library's own, on a channel of its own, and each goes through mapped
  * memory where there is any.
@@ -14,16 +23,16 @@
 #ifndef SHMI_COLL_NET_H
 #define SHMI_COLL_NET_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/util.h"
 #include "core/coll.h"
 
 /* ---- what coll.h promises, for such teams --------------------------- */
 
 void shmi_net_sync(const char *who, struct shmi_team *team);
-void shmi_net_agree(const char *who, struct shmi_team *team, enum shmi_agree how,
-                    const uint64_t *mine, uint64_t *result, size_t n);
 
 /* wanted: this member's dest is to be written. */
 void shmi_net_broadcast(const char *who, struct shmi_team *team, char *dest, const char *source,
@@ -34,6 +43,7 @@ void shmi_net_collect(const char *who, struct shmi_team *team, char *dest, const
                       size_t len);
 void shmi_net_alltoall(const char *who, struct shmi_team *team, char *dest, const char *source,
                        ptrdiff_t dst, ptrdiff_t sst, size_t nelems, size_t size);
+/* dest and source need not be symmetric if all fits in a payload. */
 void shmi_net_reduce(const char *who, struct shmi_team *team, char *dest, const char *source,
                      size_t nelems, size_t size, shmi_combine *combine);
 void shmi_net_scan(const char *who, struct shmi_team *team, char *dest, const char *source,
@@ -43,7 +53,88 @@ void shmi_net_scan(const char *who, struct shmi_team *team, char *dest, const ch
 void shmi_net_part(struct shmi_team *team);
 void shmi_net_close(void);
 
+/* The highest number that the team has left in its slot and box. */
+uint64_t shmi_net_last(const struct shmi_team *team);
+
+/* ---- algorithms ------------------------------------------------------- */
+
+/* The arguments of a call to an algorithm, as far as the collective has them. */
+struct shmi_net_call {
+    char *dest;
+    const char *source;
+    size_t len; /* bytes: of each source; of a collect, of all together */
+    int root;
+    size_t nelems;
+    size_t size; /* of an element */
+    shmi_combine *combine;
+    bool inclusive;
+    ptrdiff_t dst; /* strides in elements */
+    ptrdiff_t sst;
+    const size_t *at; /* of a collect: where each block begins in dest, and where the last ends */
+};
+
+typedef void shmi_net_run(const char *who, struct shmi_team *team,
+                          const struct shmi_net_call *call);
+
+struct shmi_net_algorithm {
+    const char *name;
+    shmi_net_run *run;
+    /* Does it work for this call?  The same answer on all members. */
+    bool (*works)(const struct shmi_team *team, const struct shmi_net_call *call);
+    size_t len;  /* auto takes it up to so many bytes, */
+    int n_nodes; /* and up to so many nodes */
+};
+
+/* Ways to say when: always; in a team that has a box; where its flags are enough for one each. */
+bool shmi_net_always(const struct shmi_team *team, const struct shmi_net_call *call);
+bool shmi_net_boxed(const struct shmi_team *team, const struct shmi_net_call *call);
+bool shmi_net_flagged(const struct shmi_team *team, const struct shmi_net_call *call);
+
+/* One collective's algorithms, in the order in which auto looks at them; the last one always works
+ * and has no limits. */
+struct shmi_net_list {
+    const char *name;          /* of the collective */
+    const char *const *chosen; /* its variable */
+    const struct shmi_net_algorithm *rows;
+    size_t n;
+};
+
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_syncs;
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_broadcasts;
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_collects;
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_reduces;
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_alltoalls;
+extern SHMI_HIDDEN const struct shmi_net_list shmi_net_scans;
+
+/* Run the algorithm that is right for call->len bytes; the same on all members. */
+void shmi_net_choose(const char *who, const struct shmi_net_list *list, struct shmi_team *team,
+                     const struct shmi_net_call *call);
+
 /* ---- for the coll_net*.c files ---------------------------------------- */
+
+/* What a team has that is not on one node.  Its leaders have the same one. */
+struct shmi_net_group {
+    struct shmi_team node;    /* the members on this node */
+    struct shmi_team leaders; /* the first member of each node, in the order of the members */
+    int *list;                /* the memory of the lists below */
+    int *node_of;             /* by member: the number of its node, which is its leader's */
+    int *by_node;             /* the members, node after node */
+    int *begin;               /* by node: where it begins in by_node; one more at the end */
+    bool is_leader;
+    bool is_in_order; /* by_node is 0, 1, 2, ... */
+    char *scratch;
+    size_t scratch_len;
+    uint64_t call; /* calls that have used the box */
+    uint64_t done; /* up to which call all leaders have finished */
+};
+
+/* The group of a team that is not on one node; made by its first collective. */
+struct shmi_net_group *shmi_net_meet(struct shmi_team *team);
+
+static inline int shmi_net_n_nodes(const struct shmi_net_group *group)
+{
+    return group->leaders.n_pes;
+}
 
 /* Member i's copy of the memory at addr, to here; and from here to there.  shmi_net_finish
  * completes all of them, at both ends. */
@@ -52,6 +143,9 @@ void shmi_net_get(const char *who, const struct shmi_team *team, void *to, const
 void shmi_net_put(const char *who, const struct shmi_team *team, void *addr, const void *from,
                   size_t len, int i);
 void shmi_net_finish(void);
+
+/* A synchronisation. */
+void shmi_net_step(const char *who, struct shmi_team *team);
 
 /* A step to which I bring a payload (len <= SHMI_PAYLOAD): after it, shmi_net_get with the address
  * that is returned reads any member's. */
@@ -63,5 +157,32 @@ char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine,
 
 /* At least so many bytes of this team's working memory; what was in it is lost. */
 char *shmi_net_scratch(const char *who, struct shmi_team *team, size_t len);
+
+/*
+ * The box of the leaders.  begin and end are around each use, on all leaders alike; to end with
+ * all_met == true says that nobody can have come so far before all had begun, which saves steps.
+ * Messages to one flag of one leader come from one sender, with numbers that grow; each is awaited
+ * before the end.
+ */
+bool shmi_box_has(const struct shmi_team *team);
+void shmi_box_begin(const char *who, struct shmi_team *team);
+void shmi_box_end(struct shmi_team *team, bool all_met);
+
+/* The room for arrivals in my box; put to the same address to reach another's. */
+char *shmi_box_room(const struct shmi_team *team);
+
+/* Put data into member to's memory at this address; source is free on return. */
+void shmi_box_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
+                   size_t len, int to);
+
+/* All that was put to member `to` before has arrived when the flag there has this number. */
+void shmi_box_tell(const char *who, const struct shmi_team *team, int flag, uint64_t number,
+                   int to);
+void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uint64_t number,
+                    int from);
+
+/* Both: a message into the room. */
+void shmi_box_send(const char *who, const struct shmi_team *team, size_t place, const void *source,
+                   size_t len, int flag, int to);
 
 #endif

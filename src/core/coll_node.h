@@ -99,4 +99,10 @@ bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *a
  * result is put together aside, in private memory, and copied at the end. */
 void *shmi_node_aside(const char *who, size_t len);
 
+/* The parts of coll.h's broadcast and reduce that are played on a node. */
+void shmi_node_broadcast(const char *who, struct shmi_team *team, char *dest, const char *source,
+                         size_t len, int root, bool wanted);
+void shmi_node_reduce(const char *who, struct shmi_team *team, char *dest, const char *source,
+                      size_t nelems, size_t size, shmi_combine *combine);
+
 #endif

@@ -118,24 +118,25 @@ static bool wants_slices(const char *who, const struct shmi_team *team, const st
     return shmi_node_maps(who, team, r->source) && shmi_node_maps(who, team, r->dest);
 }
 
-static void reduce_node(const char *who, struct shmi_team *team, const struct reduction *r)
+void shmi_node_reduce(const char *who, struct shmi_team *team, char *dest, const char *source,
+                      size_t nelems, size_t size, shmi_combine *combine)
 {
-    if (wants_slices(who, team, r)) {
-        reduce_sliced(who, team, r);
+    const struct reduction r = {dest, source, nelems, size, combine};
+    if (wants_slices(who, team, &r)) {
+        reduce_sliced(who, team, &r);
     } else {
-        reduce_small(who, team, r);
+        reduce_small(who, team, &r);
     }
 }
 
 void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const void *source,
                       size_t nelems, size_t size, shmi_combine *combine)
 {
-    const struct reduction r = {dest, source, nelems, size, combine};
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
     if (shmi_node_has(team)) {
-        reduce_node(who, team, &r);
+        shmi_node_reduce(who, team, dest, source, nelems, size, combine);
     } else {
         shmi_net_reduce(who, team, dest, source, nelems, size, combine);
     }

@@ -202,35 +202,32 @@ void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest
     }
 }
 
-static uint64_t agree(enum shmi_agree how, uint64_t a, uint64_t b)
+static void agree_and(void *acc_bytes, const void *in_bytes, size_t n)
 {
-    if (how == SHMI_AGREE_AND) {
-        return a & b;
+    uint64_t *acc = acc_bytes;
+    const uint64_t *in = in_bytes;
+    for (size_t i = 0; i < n; i++) {
+        acc[i] &= in[i];
     }
-    return a > b ? a : b;
 }
 
-static void agree_node(const char *who, struct shmi_team *team, enum shmi_agree how,
-                       const uint64_t *mine, uint64_t *result, size_t n)
+static void agree_max(void *acc_bytes, const void *in_bytes, size_t n)
 {
-    memcpy(shmi_node_outbox(team), mine, n * sizeof(*mine));
-    shmi_node_sync(who, team);
-    memcpy(result, shmi_node_inbox(team, 0), n * sizeof(*result));
-    for (int i = 1; i < team->n_pes; i++) {
-        const uint64_t *theirs = (const uint64_t *)shmi_node_inbox(team, i);
-        for (size_t word = 0; word < n; word++) {
-            result[word] = agree(how, result[word], theirs[word]);
-        }
+    uint64_t *acc = acc_bytes;
+    const uint64_t *in = in_bytes;
+    for (size_t i = 0; i < n; i++) {
+        acc[i] = shmi_max(acc[i], in[i]);
     }
 }
 
 void shmi_coll_agree(const char *who, struct shmi_team *team, enum shmi_agree how,
                      const uint64_t *mine, uint64_t *result, size_t n)
 {
+    shmi_combine *combine = how == SHMI_AGREE_AND ? agree_and : agree_max;
     if (shmi_node_has(team)) {
-        agree_node(who, team, how, mine, result, n);
+        shmi_node_reduce(who, team, (char *)result, (const char *)mine, n, sizeof(*mine), combine);
     } else {
-        shmi_net_agree(who, team, how, mine, result, n);
+        shmi_net_reduce(who, team, (char *)result, (const char *)mine, n, sizeof(*mine), combine);
     }
 }
 

@@ -149,7 +149,28 @@ static int compare_cards(const struct shmi_card *cards, int pe)
     return 0;
 }
 
-static void set_windows(const struct shmi_card *card, int pe, char *base)
+/* Do these PEs share memory?  The same answer on all PEs. */
+static bool is_together(const struct shmi_card *cards, int a, int b)
+{
+    bool pretended =
+        shmi_config.node_size == 0 || a / shmi_config.node_size == b / shmi_config.node_size;
+    bool allowed = shmi_config.node_sharing && pretended;
+    return a == b || (allowed && cards[a].ticket.host == cards[b].ticket.host);
+}
+
+/* The first PE of a PE's node. */
+static int node_of(const struct shmi_card *cards, int pe)
+{
+    for (int first = 0; first < pe; first++) {
+        bool is_first = shmi_segments[SHMI_SEGMENT_HEAP].window[first].node == first;
+        if (is_first && is_together(cards, first, pe)) {
+            return first;
+        }
+    }
+    return pe;
+}
+
+static void set_windows(const struct shmi_card *card, int pe, int node, char *base)
 {
     const uint64_t start[SHMI_SEGMENTS] = {
         [SHMI_SEGMENT_HEAP] = 0, [SHMI_SEGMENT_DATA] = card->data};
@@ -163,16 +184,18 @@ static void set_windows(const struct shmi_card *card, int pe, char *base)
             .map = map,
             .amo = map,
             .addr = card->segment[i].addr,
+            .node = node,
         };
     }
 }
 
-static int join_pe(const struct shmi_card *card, int pe)
+static int join_pe(const struct shmi_card *cards, int pe)
 {
+    const struct shmi_card *card = &cards[pe];
     char *base = NULL;
     bool mine = pe == shmi_job.my_pe;
     bool here = card->ticket.host == memory.ticket.host || mine;
-    if (here && !mine && shmi_config.node_sharing) {
+    if (!mine && is_together(cards, pe, shmi_job.my_pe)) {
         int rc = shmi_node_map(&card->ticket, &base);
         if (rc != 0) {
             return rc;
@@ -180,7 +203,7 @@ static int join_pe(const struct shmi_card *card, int pe)
     }
     memory.tickets[pe] = card->ticket;
     memory.n_here += here;
-    set_windows(card, pe, mine ? memory.base : base);
+    set_windows(card, pe, node_of(cards, pe), mine ? memory.base : base);
     return 0;
 }
 
@@ -199,7 +222,7 @@ int shmi_segment_join(const struct shmi_card *cards)
     memory.n_here = 0;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         int rc = compare_cards(cards, pe);
-        rc = rc == 0 ? join_pe(&cards[pe], pe) : rc;
+        rc = rc == 0 ? join_pe(cards, pe) : rc;
         if (rc != 0) {
             return rc;
         }

@@ -23,6 +23,7 @@ struct shmi_window {
     char *amo;     /* the same where the CPU may also do the atomics on it; or NULL */
     uint64_t addr; /* where it starts in that PE's own address space */
     uint64_t key;  /* the network's key for it */
+    int node;      /* the first PE of the node it is on; PEs of one node map each other's heaps */
 };
 
 struct shmi_segment {

@@ -100,6 +100,7 @@ struct shmi_team *shmi_team_make(const struct shmi_team *shape, uint32_t id, uin
     team->first = first;
     team->contexts = NULL;
     team->net = NULL;
+    team->lane = SHMI_LANE_ALL;
     team->on_node = true;
     for (int i = 0; i < team->n_pes && team->on_node; i++) {
         int pe = shmi_team_pe(team, i);
@@ -131,7 +132,7 @@ static void unmake(struct shmi_team *team)
 
 void shmi_team_abandon(struct shmi_team *team)
 {
-    shmi_id_release(team->id, team->step);
+    shmi_id_release(team->id, shmi_net_last(team));
     unmake(team);
 }
 

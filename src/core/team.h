@@ -26,6 +26,10 @@
 /* Rounds of a dissemination: enough for 2^24 members. */
 #define SHMI_ROUNDS 24
 
+/* Who meets through the network: all members of a team, or one for each of its nodes.  These are
+ * two teams to the engine, with one slot, so they have words of their own in it. */
+enum { SHMI_LANE_ALL, SHMI_LANE_LEADERS, SHMI_LANES };
+
 /* Where the members of a team meet: one for each team, in each member's symmetric memory.  All
  * numbers only grow, also when a later team takes over the id, so that nobody who still looks at an
  * old number can be misled. */
@@ -34,9 +38,10 @@ struct shmi_slot {
     _Alignas(SHMI_LINE) uint64_t last;    /* the owner's alone: steps of teams that had this id */
     struct {
         _Alignas(SHMI_LINE) uint64_t step; /* written by the member 2^round before the owner */
-        uint64_t net[2]; /* the same through the network: of even and of odd steps */
+        uint64_t net[SHMI_LANES][2]; /* the same through the network: of even and of odd steps */
     } round[SHMI_ROUNDS];
     _Alignas(SHMI_LINE) unsigned char payload[2][SHMI_PAYLOAD]; /* the owner's; all may read */
+    unsigned char net_payload[SHMI_LANES][2][SHMI_PAYLOAD];     /* the same through the network */
 };
 
 /* Teams of up to this many members keep the addresses of their slots. */
@@ -54,7 +59,8 @@ struct shmi_team {
     uint64_t step; /* synchronisations of this team that this PE has entered */
     void (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
     struct shmi_slot *near[SHMI_NEAR];                     /* the members' slots; set with sync */
-    struct shmi_net_group *net; /* of a team on several nodes, once it has met: coll_net.c */
+    struct shmi_net_group *net; /* of a team on several nodes, once it has met: coll_net.h */
+    unsigned char lane;         /* SHMI_LANE_ALL, but for the leaders of such a team */
     uint64_t first;             /* what step was at the start */
     int num_contexts;           /* as configured */
     struct shmi_ctx *contexts;  /* the contexts created on it, linked */
@@ -78,8 +84,26 @@ static inline int shmi_team_pe(const struct shmi_team *team, int i)
 /* Member number of a PE of the world, or -1. */
 int shmi_team_member(const struct shmi_team *team, int pe);
 
-/* The slots begin here in the heap segment. */
-#define SHMI_SLOTS_OFFSET 4096
+/*
+ * Where the leaders of a team on several nodes send each other data: a box for each team whose id
+ * is small enough, as ids of few teams are.  A call uses one set, and the next call the next one;
+ * the flags of a set are words with one writer in a call, which tell what has arrived.
+ */
+#define SHMI_BOXES     64
+#define SHMI_BOX_SETS  4
+#define SHMI_BOX_FLAGS 64
+#define SHMI_BOX_ROOM  16384
+
+struct shmi_box {
+    struct {
+        _Alignas(SHMI_LINE) uint64_t flag[SHMI_BOX_FLAGS];
+        char room[SHMI_BOX_ROOM];
+    } set[SHMI_BOX_SETS];
+};
+
+/* The boxes and the slots begin here in the heap segment. */
+#define SHMI_BOXES_OFFSET 4096
+#define SHMI_SLOTS_OFFSET (SHMI_BOXES_OFFSET + SHMI_BOXES * sizeof(struct shmi_box))
 
 /* The slot of member i of an on-node team, mapped here; for any team, i == my_pe is fine. */
 static inline struct shmi_slot *shmi_team_slot(const struct shmi_team *team, int i)

@@ -24,6 +24,7 @@
 #include "core/base/util.h"
 #include "core/card.h"
 #include "core/coll.h"
+#include "core/coll_combine.h"
 #include "core/segment.h"
 #include "core/team.h"
 #include "core/wait.h"
@@ -31,12 +32,13 @@
 #include "tap.h"
 
 enum {
-    PES_MAX = 20,
+    PES_MAX = 72,
     TEAMS = 4,
+    SLOTS = SHMI_BOXES + TEAMS,
     LEN_MAX = 300 * 1000, /* of one contribution: into the domain of large copies */
     ROOM = 8 * LEN_MAX,   /* of a source or a dest */
     FENCE = 64,           /* bytes after a dest that must stay as they are */
-    SEGMENT_LEN = SHMI_SLOTS_OFFSET + TEAMS * (int)sizeof(struct shmi_slot) + 2 * ROOM + 4096,
+    SEGMENT_LEN = (int)SHMI_SLOTS_OFFSET + SLOTS * (int)sizeof(struct shmi_slot) + 2 * ROOM + 4096,
     FENCE_BYTE = 0xa5,
 };
 
@@ -45,6 +47,7 @@ static struct {
     char *shared; /* all heap segments, one after the other */
     struct shmi_team teams[TEAMS];
     int n_teams;
+    uint32_t first_id;
     char *source;
     char *dest;
     char *expected;
@@ -52,6 +55,7 @@ static struct {
     uint32_t call;   /* number of the collective, the same on all members */
     uint64_t delays; /* state of the generator of delays: my own */
     int failures;
+    shmi_combine *combine; /* of uint32_t, for reductions and scans */
 } pe;
 
 /* ---- numbers ------------------------------------------------------ */
@@ -209,16 +213,6 @@ static void try_alltoall(struct shmi_team *team, size_t len, int variant, bool i
     compare(team, source, source_len, dest_len);
 }
 
-/* An operation that tells in which order its operands came. */
-static void fold(void *acc_bytes, const void *in_bytes, size_t nelems)
-{
-    uint32_t *acc = acc_bytes;
-    const uint32_t *in = in_bytes;
-    for (size_t i = 0; i < nelems; i++) {
-        acc[i] = acc[i] * 31u + in[i];
-    }
-}
-
 /* The fold of members 0..last; zeros for none. */
 static void expect_fold(int last, size_t len)
 {
@@ -230,7 +224,7 @@ static void expect_fold(int last, size_t len)
     }
     for (int i = 1; i <= last; i++) {
         fill(in, i, len);
-        fold(pe.expected, in, len / 4);
+        pe.combine(pe.expected, in, len / 4);
     }
 }
 
@@ -240,7 +234,7 @@ static void try_reduce(struct shmi_team *team, size_t len, int variant, bool in_
     len &= ~(size_t)3;
     void *source = prepare(team, len, len, in_place);
     expect_fold(team->n_pes - 1, len);
-    shmi_coll_reduce(pe.doing, team, pe.dest, source, len / 4, 4, fold);
+    shmi_coll_reduce(pe.doing, team, pe.dest, source, len / 4, 4, pe.combine);
     compare(team, source, len, len);
 }
 
@@ -250,8 +244,42 @@ static void try_scan(struct shmi_team *team, size_t len, int variant, bool in_pl
     len &= ~(size_t)3;
     void *source = prepare(team, len, len, in_place);
     expect_fold(inclusive ? team->my_pe : team->my_pe - 1, len);
-    shmi_coll_scan(pe.doing, team, pe.dest, source, len / 4, 4, fold, inclusive);
+    shmi_coll_scan(pe.doing, team, pe.dest, source, len / 4, 4, pe.combine, inclusive);
     compare(team, source, len, len);
+}
+
+/* Numbers of very different sizes, so that another order of additions shows. */
+static double float_of(int member, size_t i)
+{
+    uint64_t power = UINT64_C(1) << source_byte(member, i + 1) % 64;
+    return (1.0 + source_byte(member, i)) * (double)power;
+}
+
+/* All get the same bits, and about the sum. */
+static void try_float(struct shmi_team *team, size_t len, int variant, bool in_place)
+{
+    double *dest = (double *)pe.dest;
+    size_t n = shmi_min(len, LEN_MAX) / sizeof(double);
+    (void)variant;
+    pe.call++;
+    double *source = in_place ? dest : (double *)pe.source;
+    for (size_t k = 0; k < n; k++) {
+        source[k] = float_of(team->my_pe, k);
+    }
+    random_delay();
+    shmi_coll_reduce(pe.doing, team, dest, source, n, sizeof(double), shmi_combine_sum_double);
+    for (size_t k = 0; k < n; k++) {
+        double all = 0;
+        for (int i = 0; i < team->n_pes; i++) {
+            all += float_of(i, k);
+        }
+        double off = dest[k] - all;
+        check(off <= all * 1e-12 && -off <= all * 1e-12, team, len);
+    }
+    shmi_coll_sync(pe.doing, team);
+    const char *first = behind(dest, shmi_team_pe(team, 0));
+    check(first == NULL || memcmp(first, dest, n * sizeof(double)) == 0, team, len);
+    shmi_coll_sync(pe.doing, team);
 }
 
 static void try_agree(struct shmi_team *team, size_t len, int variant, bool in_place)
@@ -295,7 +323,7 @@ static const struct {
 } collectives[] = {
     {"broadcast", try_broadcast}, {"fcollect", try_fcollect}, {"collect", try_collect},
     {"alltoall", try_alltoall},   {"reduce", try_reduce},     {"scan", try_scan},
-    {"agree", try_agree},         {"sync", try_sync},
+    {"agree", try_agree},         {"sync", try_sync},         {"float sum", try_float},
 };
 
 /* ---- the typed routines ------------------------------------------- */
@@ -394,7 +422,7 @@ static void add_team(int me, const int *root, int start, int stride, int n_pes)
                                .stride = stride,
                                .n_pes = n_pes,
                                .my_pe = -1,
-                               .id = (uint32_t)pe.n_teams,
+                               .id = pe.first_id + (uint32_t)pe.n_teams,
                                .on_node = true};
     for (int i = 0; i < n_pes; i++) {
         if (shmi_team_pe(team, i) == me) {

@@ -5,6 +5,16 @@
  */
 #include "coll_calls.h"
 
+/* An operation that tells in which order its operands came. */
+static void fold(void *acc_bytes, const void *in_bytes, size_t nelems)
+{
+    uint32_t *acc = acc_bytes;
+    const uint32_t *in = in_bytes;
+    for (size_t i = 0; i < nelems; i++) {
+        acc[i] = acc[i] * 31u + in[i];
+    }
+}
+
 /* Room for source and dest: in the heap, which all map, or in memory that only its owner maps. */
 static void make_segments(int me, int n_pes, bool mapped)
 {
@@ -45,6 +55,7 @@ static bool run_job(int n_pes, bool mapped, int rounds)
             shmi_job.n_pes = n_pes;
             shmi_log_set_pe(me);
             pe.delays = (uint64_t)getpid();
+            pe.combine = fold;
             make_teams(me, n_pes);
             make_segments(me, n_pes, mapped);
             be_patient();
@@ -78,6 +89,6 @@ int main(void)
         ok(run_job(sizes[i], false, 600), "%d PEs, a source that only its owner maps", sizes[i]);
     }
     shmi_config.barrier_algorithm = "auto";
-    ok(run_job(PES_MAX, true, 100), "%d PEs, more than flat is for", PES_MAX);
+    ok(run_job(20, true, 100), "20 PEs, more than flat is for");
     return done();
 }

@@ -179,6 +179,16 @@ static void net_put_signal(struct shmi_channel *ch, struct shmi_remote to, const
 
 /* ---- the job ------------------------------------------------------ */
 
+/* Nodes combine among themselves first, so the order is not that of the members. */
+static void sum(void *acc_bytes, const void *in_bytes, size_t nelems)
+{
+    uint32_t *acc = acc_bytes;
+    const uint32_t *in = in_bytes;
+    for (size_t i = 0; i < nelems; i++) {
+        acc[i] += in[i];
+    }
+}
+
 /* Which node a PE is on, by number of nodes and PEs. */
 struct topology {
     const char *name;
@@ -210,6 +220,7 @@ static void make_segments(int me, const struct topology *topology)
         heap[i].map = topology->node[i] == topology->node[me] ? there : NULL;
         heap[i].addr = (uint64_t)(uintptr_t)there;
         heap[i].key = 1000 + (uint64_t)i;
+        heap[i].node = topology->node[i];
     }
     shmi_segments[SHMI_SEGMENT_HEAP] =
         (struct shmi_segment){.base = base, .len = SEGMENT_LEN, .window = heap, .name = "heap"};
@@ -233,6 +244,91 @@ static void find_nodes(void)
     }
 }
 
+/* ---- algorithms --------------------------------------------------- */
+
+static const struct shmi_net_list *const lists[] = {
+    &shmi_net_syncs,   &shmi_net_broadcasts, &shmi_net_collects,
+    &shmi_net_reduces, &shmi_net_alltoalls,  &shmi_net_scans,
+};
+
+/* The longest list's length: so many ways let every algorithm of each have its turn. */
+static size_t n_ways(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SHMI_COUNT(lists); i++) {
+        n = shmi_max(n, lists[i]->n);
+    }
+    return n;
+}
+
+/* Ask for the way-th algorithm of each list, round and round; n_ways: for none. */
+static void choose(size_t way)
+{
+    for (size_t i = 0; i < SHMI_COUNT(lists); i++) {
+        const struct shmi_net_algorithm *row = &lists[i]->rows[way % lists[i]->n];
+        *(const char **)(uintptr_t)lists[i]->chosen = way == n_ways() ? "auto" : row->name;
+    }
+}
+
+/* Nothing that is asked for is left undone: each works for a short call in a team that has a box,
+ * and whose members on a node follow one another. */
+static bool all_work(struct shmi_team *team)
+{
+    const struct shmi_net_call call = {
+        .dest = pe.dest,
+        .source = pe.source,
+        .len = 64,
+        .nelems = 8,
+        .size = 8,
+        .dst = 1,
+        .sst = 1,
+    };
+    bool good = true;
+    struct shmi_net_group *group = shmi_net_meet(team);
+    for (size_t i = 0; i < SHMI_COUNT(lists); i++) {
+        bool by_members = lists[i] == &shmi_net_alltoalls || lists[i] == &shmi_net_scans;
+        for (size_t k = 0; k < lists[i]->n; k++) {
+            if (!lists[i]->rows[k].works(by_members ? team : &group->leaders, &call)) {
+                fprintf(stderr, "# %s by %s does not work\n", lists[i]->name,
+                        lists[i]->rows[k].name);
+                good = false;
+            }
+        }
+    }
+    return good;
+}
+
+/* What a list offers is what its variable accepts: the words as the library prints them. */
+static bool is_documented(const struct shmi_net_list *list, const char *document)
+{
+    char line[256];
+    int len = snprintf(line, sizeof(line), "    SHMEM_COLL_%s=auto", list->name);
+    for (int i = 0; i < len; i++) {
+        if (i > 14 && line[i] >= 'a' && line[i] <= 'z' && strchr(line, '=') > line + i) {
+            line[i] = (char)(line[i] - 'a' + 'A');
+        }
+    }
+    for (size_t k = 0; k < list->n; k++) {
+        len += snprintf(line + len, sizeof(line) - (size_t)len, "|%s", list->rows[k].name);
+    }
+    snprintf(line + len, sizeof(line) - (size_t)len, "\n");
+    return strstr(document, line) != NULL;
+}
+
+static void check_documented(void)
+{
+    static char document[65536];
+    FILE *out = fmemopen(document, sizeof(document) - 1, "w");
+    shmi_config_document(out);
+    fclose(out);
+    for (size_t i = 0; i < SHMI_COUNT(lists); i++) {
+        ok(is_documented(lists[i], document), "the variable of %s names its algorithms",
+           lists[i]->name);
+    }
+}
+
+/* ---- processes ---------------------------------------------------- */
+
 static int run_child(int me, const struct topology *topology, int rounds)
 {
     alarm(240);
@@ -240,12 +336,17 @@ static int run_child(int me, const struct topology *topology, int rounds)
     shmi_job.n_pes = topology->n_pes;
     shmi_log_set_pe(me);
     pe.delays = (uint64_t)getpid();
+    pe.combine = sum;
     make_teams(me, topology->n_pes);
     make_segments(me, topology);
     find_nodes();
     be_patient();
     shmi_coll_sync("start", shmi_team_world);
     int status = run_pe(rounds);
+    if (pe.first_id == 0 && shmi_net_meet(shmi_team_world)->is_in_order &&
+        topology->n_pes < SHMI_BOX_FLAGS && !all_work(shmi_team_world)) {
+        status = 1;
+    }
     shmi_coll_sync("end", shmi_team_world);
     for (int i = 0; i < pe.n_teams; i++) {
         shmi_net_part(&pe.teams[i]);
@@ -280,13 +381,32 @@ static bool run_job(const struct topology *topology, int rounds)
     return good;
 }
 
+/* A topology by every algorithm; by those that the library chooses; and in teams without boxes. */
+static void try_topology(const struct topology *topology, int rounds)
+{
+    for (size_t way = 0; way <= n_ways(); way++) {
+        choose(way);
+        ok(run_job(topology, rounds), "%s: reduce by %s", topology->name, shmi_config.coll_reduce);
+    }
+    pe.first_id = SHMI_BOXES;
+    ok(run_job(topology, rounds), "%s: no boxes", topology->name);
+    pe.first_id = 0;
+}
+
 int main(void)
 {
+    static struct topology many = {"70 nodes of one PE", 70, {0}};
     if (shmi_config_read() != 0) {
         return 1;
     }
+    check_documented();
     for (size_t i = 0; i < SHMI_COUNT(topologies); i++) {
-        ok(run_job(&topologies[i], 1000), "%s", topologies[i].name);
+        try_topology(&topologies[i], 300);
     }
+    for (int i = 0; i < many.n_pes; i++) {
+        many.node[i] = i;
+    }
+    choose(n_ways());
+    ok(run_job(&many, 20), "%s", many.name);
     return done();
 }

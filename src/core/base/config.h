@@ -33,6 +33,8 @@
            "network module; auto takes the first that every PE can open")                          \
     BOOL  (node_sharing,        yes,                                                               \
            "reach PEs of this node through shared memory; no: through the network module")         \
+    LONG  (node_size,           0, 0, 1000000,                                                     \
+           "for tests: pretend that so many PEs, one after the other, make a node; 0: no")         \
     BOOL  (static_sharing,      yes,                                                               \
            "map global and static variables in the other PEs of the node")                         \
     CHOICE(device,              "auto|none|sim|ascend",                                            \
@@ -79,6 +81,18 @@
            "how the PEs of a node synchronise")                                                    \
     CHOICE(reduce_algorithm,    "auto|small|sliced",                                               \
            "how the PEs of a node reduce and scan")                                                \
+    CHOICE(coll_sync,           "auto|linear|dissemination",                                       \
+           "how nodes synchronise with each other")                                                \
+    CHOICE(coll_broadcast,      "auto|flat|binomial|pull|scatter",                                 \
+           "how a broadcast goes from node to node")                                               \
+    CHOICE(coll_collect,        "auto|flat|bruck|ring|pull",                                       \
+           "how nodes exchange what is collected, in collect and fcollect")                        \
+    CHOICE(coll_reduce,         "auto|doubling|gather|ring|sliced",                                \
+           "how nodes reduce what each has reduced in itself")                                     \
+    CHOICE(coll_alltoall,       "auto|leaders|pairwise|flat",                                      \
+           "how PEs of different nodes exchange blocks")                                           \
+    CHOICE(coll_scan,           "auto|doubling|chain|flat",                                        \
+           "how a scan goes from node to node")                                                    \
     BOOL  (stats,               no,                                                                \
            "print counters of operations and bytes at finalize")                                   \
     BOOL  (backtrace,           no,                                                                \

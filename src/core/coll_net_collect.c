@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll_net_collect.c -- collect and fcollect between nodes.
+ *
+ * A node's leader reads the contributions of its node into its dest, where the leaders then
+ * exchange them, node after node; the others of the node take the whole from there.  Where the
+ * members of nodes do not follow one another in the team, each puts the contributions in order at
+ * the end.
+ *
+ *     flat    each sends its block to all
+ *     bruck   in round r to the leader 2^r places ahead the 2^r blocks up to one's own: log2(n)
+ *             messages in a row
+ *     ring    each passes on to the next what it got last
+ *     pull    each reads all blocks where they lie
+ *
+ * If all blocks together fit in the room of a box, that is where they go, and nobody need be asked.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/config.h"
+#include "core/coll_net.h"
+#include "core/coll_node.h"
+#include "core/copy.h"
+
+static size_t block_len(const struct shmi_net_call *call, int i)
+{
+    return call->at[i + 1] - call->at[i];
+}
+
+static bool is_short(const struct shmi_net_call *call)
+{
+    return call->len <= SHMI_BOX_ROOM;
+}
+
+/* Begin an exchange: the memory in which the blocks grow on all leaders, with my own in it. */
+static char *prepare(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    size_t mine = call->at[team->my_pe];
+    shmi_box_begin(who, team);
+    if (!is_short(call)) {
+        shmi_net_step(who, team);
+        return call->dest;
+    }
+    char *room = shmi_box_room(team);
+    shmi_copy(room + mine, call->dest + mine, block_len(call, team->my_pe));
+    return room;
+}
+
+/* All blocks are there. */
+static void complete(struct shmi_team *team, const struct shmi_net_call *call, const char *all)
+{
+    if (all != call->dest) {
+        shmi_copy(call->dest, all, call->len);
+    }
+    shmi_box_end(team, true);
+}
+
+static void flat(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    char *all = prepare(who, team, call);
+    char *mine = all + call->at[team->my_pe];
+    for (int k = 1; k < team->n_pes; k++) {
+        int i = shmi_node_after(team, k);
+        if (is_short(call)) {
+            shmi_box_push(who, team, mine, mine, block_len(call, team->my_pe), i);
+        } else {
+            shmi_net_put(who, team, mine, mine, block_len(call, team->my_pe), i);
+        }
+    }
+    for (int k = 1; k < team->n_pes; k++) {
+        shmi_box_tell(who, team, team->my_pe, 1, shmi_node_after(team, k));
+    }
+    if (!is_short(call)) {
+        shmi_net_finish();
+    }
+    for (int k = 1; k < team->n_pes; k++) {
+        int i = shmi_node_after(team, k);
+        shmi_box_await(who, team, i, 1, i);
+    }
+    complete(team, call, all);
+}
+
+/* Blocks first to last - 1, which may go round the end: as one piece or two. */
+static void send_blocks(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
+                        char *all, int first, int last, int to)
+{
+    int n = team->n_pes;
+    if (last > n) {
+        shmi_box_push(who, team, all, all, call->at[last - n], to);
+        last = n;
+    }
+    size_t at = call->at[first];
+    shmi_box_push(who, team, all + at, all + at, call->at[last] - at, to);
+}
+
+static void bruck(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    char *all = prepare(who, team, call);
+    int n = team->n_pes;
+    for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
+        int blocks = (int)shmi_min((size_t)distance, (size_t)(n - distance));
+        int to = (team->my_pe + distance) % n;
+        int from = (team->my_pe - distance + n) % n;
+        int first = (team->my_pe - blocks + 1 + n) % n;
+        send_blocks(who, team, call, all, first, first + blocks, to);
+        shmi_box_tell(who, team, round, 1, to);
+        shmi_box_await(who, team, round, 1, from);
+    }
+    complete(team, call, all);
+}
+
+static void ring(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    char *all = prepare(who, team, call);
+    int n = team->n_pes;
+    int to = shmi_node_after(team, 1);
+    int from = shmi_node_after(team, n - 1);
+    for (int k = 0; k < n - 1; k++) {
+        int block = (team->my_pe - k + n) % n;
+        size_t at = call->at[block];
+        if (k != 0) {
+            shmi_box_await(who, team, 0, (uint64_t)k, from);
+        }
+        shmi_box_push(who, team, all + at, all + at, block_len(call, block), to);
+        shmi_box_tell(who, team, 0, (uint64_t)k + 1, to);
+    }
+    shmi_box_await(who, team, 0, (uint64_t)n - 1, from);
+    complete(team, call, all);
+}
+
+static void pull(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    shmi_net_step(who, team);
+    for (int k = 1; k < team->n_pes; k++) {
+        int i = shmi_node_after(team, k);
+        char *block = call->dest + call->at[i];
+        shmi_net_get(who, team, block, block, block_len(call, i), i);
+    }
+    shmi_net_finish();
+    shmi_net_step(who, team);
+}
+
+static bool pull_works(const struct shmi_team *team, const struct shmi_net_call *call)
+{
+    return shmi_segment_of(call->dest) != NULL || !shmi_net_boxed(team, call);
+}
+
+static const struct shmi_net_algorithm algorithms[] = {
+    /* clang-format off */
+    {"flat",  flat,  shmi_net_flagged, 8192,     4},
+    {"bruck", bruck, shmi_net_boxed,   65536,    INT_MAX},
+    {"ring",  ring,  shmi_net_boxed,   SIZE_MAX, 64},
+    {"pull",  pull,  pull_works,       SIZE_MAX, INT_MAX},
+    /* clang-format on */
+};
+const struct shmi_net_list shmi_net_collects = {"collect", &shmi_config.coll_collect, algorithms,
+                                                SHMI_COUNT(algorithms)};
+
+/* ---- nodes ------------------------------------------------------------ */
+
+/* What is known of each member's contribution. */
+struct offer {
+    size_t len;
+    size_t segment; /* where it lies, in the owner's terms */
+    size_t offset;
+};
+
+static struct offer offer_of(const char *source, size_t len)
+{
+    struct offer offer = {.len = len};
+    const struct shmi_segment *seg = shmi_segment_of(source);
+    if (len != 0 && seg != NULL) {
+        offer.segment = (size_t)(seg - shmi_segments);
+        offer.offset = (size_t)(source - seg->base);
+    }
+    return offer;
+}
+
+/* The leader's part before the exchange: the contributions of its node, to where their block is.
+ * In place, its own lies where something else may come, so they are put together aside. */
+static void gather_node(const char *who, struct shmi_team *team, const struct offer *offers,
+                        char *block, size_t len, bool in_place)
+{
+    struct shmi_net_group *group = team->net;
+    int mine = group->leaders.my_pe;
+    char *to = in_place && len != 0 ? shmi_node_aside(who, len) : block;
+    char *at = to;
+    for (int k = group->begin[mine]; k < group->begin[mine + 1]; k++) {
+        const struct offer *offer = &offers[group->by_node[k]];
+        const char *from = shmi_segments[offer->segment].base + offer->offset;
+        shmi_net_get(who, team, at, from, offer->len, group->by_node[k]);
+        at += offer->len;
+    }
+    if (group->node.n_pes > 1 && !shmi_config.static_sharing) { /* some came by the network */
+        shmi_net_finish();
+    }
+    if (to != block) {
+        shmi_copy(block, to, len);
+        free(to);
+    }
+}
+
+/* From the order of nodes to the order of members. */
+static void sort(const char *who, const struct shmi_net_group *group, const struct offer *offers,
+                 char *dest, size_t total)
+{
+    int n = group->begin[shmi_net_n_nodes(group)];
+    size_t *place = shmi_node_aside(who, (size_t)n * sizeof(*place));
+    char *aside = shmi_node_aside(who, total);
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        place[i] = at;
+        at += offers[i].len;
+    }
+    memcpy(aside, dest, total);
+    at = 0;
+    for (int k = 0; k < n; k++) {
+        int i = group->by_node[k];
+        memcpy(dest + place[i], aside + at, offers[i].len);
+        at += offers[i].len;
+    }
+    free(aside);
+    free(place);
+}
+
+static void collect(const char *who, struct shmi_team *team, char *dest, const char *source,
+                    const struct offer *offers)
+{
+    struct shmi_net_group *group = team->net;
+    int n_nodes = shmi_net_n_nodes(group);
+    size_t *at = shmi_node_aside(who, (size_t)(n_nodes + 1) * sizeof(*at));
+    at[0] = 0;
+    for (int node = 0; node < n_nodes; node++) {
+        at[node + 1] = at[node];
+        for (int k = group->begin[node]; k < group->begin[node + 1]; k++) {
+            at[node + 1] += offers[group->by_node[k]].len;
+        }
+    }
+    int mine = group->leaders.my_pe;
+    size_t total = at[n_nodes];
+    if (total != 0) {
+        shmi_node_sync(who, &group->node);
+    }
+    if (group->is_leader && total != 0) {
+        const struct shmi_net_call call = {.dest = dest, .len = total, .at = at};
+        gather_node(who, team, offers, dest + at[mine], at[mine + 1] - at[mine], dest == source);
+        shmi_net_choose(who, &shmi_net_collects, &group->leaders, &call);
+    }
+    if (group->node.n_pes > 1) {
+        shmi_node_broadcast(who, &group->node, dest, dest, total, 0, true);
+    }
+    if (!group->is_in_order && total != 0) {
+        sort(who, group, offers, dest, total);
+    }
+    free(at);
+}
+
+void shmi_net_fcollect(const char *who, struct shmi_team *team, char *dest, const char *source,
+                       size_t len)
+{
+    size_t n = (size_t)team->n_pes;
+    shmi_net_meet(team);
+    if (len == 0) {
+        return;
+    }
+    struct offer *offers = shmi_node_aside(who, n * sizeof(*offers));
+    for (size_t i = 0; i < n; i++) {
+        offers[i] = offer_of(source, len);
+    }
+    collect(who, team, dest, source, offers);
+    free(offers);
+}
+
+/* Offers travel like short contributions, only that they lie in private memory. */
+static void exchange_offers(const char *who, struct shmi_team *team, const struct offer *mine,
+                            struct offer *offers)
+{
+    struct shmi_net_group *group = team->net;
+    struct shmi_team *node = &group->node;
+    size_t bytes = (size_t)team->n_pes * sizeof(*mine);
+    struct offer *sorted = shmi_node_aside(who, bytes);
+    int n_nodes = shmi_net_n_nodes(group);
+    size_t *at = shmi_node_aside(who, (size_t)(n_nodes + 1) * sizeof(*at));
+    for (int i = 0; i <= n_nodes; i++) {
+        at[i] = (size_t)group->begin[i] * sizeof(*mine);
+    }
+    memcpy(shmi_node_outbox(node), mine, sizeof(*mine));
+    shmi_node_sync(who, node);
+    if (group->is_leader) {
+        const struct shmi_net_call call = {.dest = (char *)sorted, .len = bytes, .at = at};
+        struct offer *here = sorted + group->begin[group->leaders.my_pe];
+        for (int i = 0; i < node->n_pes; i++) {
+            memcpy(&here[i], shmi_node_inbox(node, i), sizeof(*mine));
+        }
+        shmi_net_choose(who, &shmi_net_collects, &group->leaders, &call);
+    }
+    for (size_t from = 0; from < bytes && node->n_pes > 1; from += SHMI_PAYLOAD) {
+        char *piece = (char *)sorted + from;
+        shmi_node_broadcast(who, node, piece, piece, shmi_min(bytes - from, SHMI_PAYLOAD), 0, true);
+    }
+    for (int k = 0; k < team->n_pes; k++) {
+        offers[group->by_node[k]] = sorted[k];
+    }
+    free(at);
+    free(sorted);
+}
+
+void shmi_net_collect(const char *who, struct shmi_team *team, char *dest, const char *source,
+                      size_t len)
+{
+    struct offer mine = offer_of(source, len);
+    size_t bytes = (size_t)team->n_pes * sizeof(mine);
+    struct offer *offers = shmi_node_aside(who, bytes);
+    struct shmi_net_group *group = shmi_net_meet(team);
+    if (shmi_net_boxed(&group->leaders, NULL) && bytes <= SHMI_BOX_ROOM) {
+        exchange_offers(who, team, &mine, offers);
+    } else {
+        memcpy(offers, shmi_net_gather(who, team, &mine, sizeof(mine)), bytes);
+    }
+    collect(who, team, dest, source, offers);
+    free(offers);
+}
