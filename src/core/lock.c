@@ -90,7 +90,7 @@ static bool has_bits(struct shmi_waiting *waiting)
 static void wait_for_bits(const char *who, const long *lock, uint64_t bits, int pe)
 {
     struct lock_waiting waiting = {
-        .base = {.who = who, .addr = lock, .pe = pe, .done = has_bits},
+        .base = {.who = who, .addr = lock, .pe = pe, .in_queue = pe >= 0, .done = has_bits},
         .lock = lock,
         .bits = bits,
     };
@@ -113,7 +113,7 @@ void shmem_set_lock(long *lock)
     }
     if (before != 0) {
         add(__func__, lock, me << NEXT_SHIFT, (int)before - 1);
-        wait_for_bits(__func__, lock, TURN, -1);
+        wait_for_bits(__func__, lock, TURN, (int)before - 1);
         add(__func__, lock, -TURN, shmi_job.my_pe);
     }
 }

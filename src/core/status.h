@@ -15,10 +15,13 @@
 /* SHMI_EXITING: in exit, though it has not called shmem_finalize as it should. */
 enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_LEFT };
 
+/* A PE has room for one wait.  Of several threads that wait, the first takes it. */
+enum shmi_wait_note { SHMI_NOT_WAITING, SHMI_NOTING, SHMI_WAITING };
+
 struct shmi_status {
     uint32_t presence; /* enum shmi_presence */
     int32_t pid;
-    uint32_t waiting; /* 1 while the rest is meant */
+    uint32_t waiting; /* enum shmi_wait_note: the rest is meant while SHMI_WAITING */
     int32_t for_pe;   /* of the world, or -1: anybody */
     uint64_t since;   /* nanoseconds of CLOCK_MONOTONIC */
     uint64_t offset;  /* of the awaited word in its segment, when symmetric */

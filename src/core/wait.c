@@ -112,52 +112,111 @@ void shmi_wait_politely(void)
     }
 }
 
-/* Tell the node what this PE waits for. */
-static void announce(const struct shmi_waiting *waiting, uint64_t since)
+/* The segment of an awaited word and where it is in it; "" when it is the library's own. */
+static const char *place_of(const void *addr, uint64_t *offset)
 {
-    struct shmi_status *mine = shmi_status_of(shmi_job.my_pe);
-    const struct shmi_segment *seg = shmi_segment_of(waiting->addr);
-    bool own = seg != NULL && (const char *)waiting->addr >= shmi_segment_heap();
-    own = own || seg == &shmi_segments[SHMI_SEGMENT_DATA];
-    snprintf(mine->who, sizeof(mine->who), "%s", waiting->who);
-    snprintf(mine->segment, sizeof(mine->segment), "%s", own ? seg->name : "");
-    mine->offset = own ? (uint64_t)((const char *)waiting->addr - seg->base) : 0;
-    mine->for_pe = waiting->pe;
-    mine->since = since;
-    shmi_store_release(&mine->waiting, 1);
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    const struct shmi_segment *data = &shmi_segments[SHMI_SEGMENT_DATA];
+    if (seg == NULL || (seg != data && (const char *)addr < shmi_segment_heap())) {
+        *offset = 0;
+        return "";
+    }
+    *offset = (uint64_t)((const char *)addr - seg->base);
+    return seg->name;
 }
 
-/* A phrase for what another PE is doing. */
-static void describe_pe(int pe, char *text, size_t len)
+/* Tell the node what this PE waits for, unless another of its threads is telling: true if told. */
+static bool announce(const struct shmi_waiting *waiting, uint64_t since)
 {
-    const struct shmi_status *status = pe < 0 ? NULL : shmi_status_of(pe);
-    if (status == NULL) {
-        snprintf(text, len, "%s", pe < 0 ? "" : ", on another node");
-    } else if (shmi_load_acquire(&status->presence) == SHMI_LEFT) {
-        snprintf(text, len, ", which has left the job");
-    } else if (shmi_load_acquire(&status->waiting) == 0) {
-        snprintf(text, len, ", which is not waiting: it computes, or has not come so far");
-    } else if (status->for_pe < 0) {
-        snprintf(text, len, ", which waits itself in %s", status->who);
-    } else {
-        snprintf(text, len, ", which waits itself in %s for PE %d", status->who, status->for_pe);
+    struct shmi_status *mine = shmi_status_of(shmi_job.my_pe);
+    uint32_t note = SHMI_NOT_WAITING;
+    uint64_t offset = 0;
+    if (!__atomic_compare_exchange_n(&mine->waiting, &note, SHMI_NOTING, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) { /* pairs with retract */
+        return false;
     }
+    snprintf(mine->who, sizeof(mine->who), "%s", waiting->who);
+    snprintf(mine->segment, sizeof(mine->segment), "%s", place_of(waiting->addr, &offset));
+    mine->offset = offset;
+    mine->for_pe = waiting->pe;
+    shmi_store_relaxed(&mine->since, since);          /* read also by this PE's other threads */
+    shmi_store_release(&mine->waiting, SHMI_WAITING); /* pairs with is_waiting */
+    return true;
+}
+
+static void retract(void)
+{
+    shmi_store_release(&shmi_status_of(shmi_job.my_pe)->waiting, SHMI_NOT_WAITING);
+}
+
+static bool is_waiting(const struct shmi_status *status)
+{
+    return shmi_load_acquire(&status->waiting) == SHMI_WAITING; /* pairs with announce */
+}
+
+/* A sentence for what the PE that is waited for is doing. */
+static void describe_pe(int pe, const char *part, char *text, size_t len)
+{
+    const struct shmi_status *status = shmi_status_of(pe);
+    if (pe == shmi_job.my_pe) {
+        snprintf(text, len, "; that is this PE itself");
+    } else if (status == NULL) {
+        snprintf(text, len, "; PE %d is on another node", pe);
+    } else if (shmi_load_acquire(&status->presence) == SHMI_LEFT) {
+        snprintf(text, len, "; PE %d %shas left the job", pe, part);
+    } else if (!is_waiting(status)) {
+        snprintf(text, len, "; PE %d %sis not waiting: it computes, or has not come so far", pe,
+                 part);
+    } else if (status->for_pe < 0) {
+        snprintf(text, len, "; PE %d %swaits itself in %s", pe, part, status->who);
+    } else {
+        snprintf(text, len, "; PE %d %swaits itself in %s for PE %d", pe, part, status->who,
+                 status->for_pe);
+    }
+}
+
+/* Does the PE wait for its turn at the same lock?  Then for whom, else -1. */
+static int before_in_queue(const struct shmi_waiting *waiting, int pe)
+{
+    const struct shmi_status *status = shmi_status_of(pe);
+    uint64_t offset = 0;
+    const char *place = place_of(waiting->addr, &offset);
+    bool queues = pe != shmi_job.my_pe && status != NULL && is_waiting(status) &&
+                  status->offset == offset && strcmp(status->segment, place) == 0 &&
+                  strcmp(status->who, waiting->who) == 0;
+    return queues ? status->for_pe : -1;
+}
+
+/* The first in the queue before this PE: the lock's holder. */
+static int holder_of(const struct shmi_waiting *waiting)
+{
+    int holder = waiting->pe;
+    for (int i = 0, before = holder; i < shmi_job.n_pes && before >= 0; i++) {
+        holder = before;
+        before = before_in_queue(waiting, holder);
+    }
+    return holder;
 }
 
 static void report(const struct shmi_waiting *waiting, uint64_t waited_ns)
 {
-    const struct shmi_status *mine = shmi_status_of(shmi_job.my_pe);
     char whom[32] = "any PE";
-    char doing[128];
+    char doing[160] = "";
     char word[64] = "";
+    uint64_t offset = 0;
+    const char *place = place_of(waiting->addr, &offset);
     if (waiting->pe >= 0) {
         snprintf(whom, sizeof(whom), "PE %d", waiting->pe);
     }
-    if (mine->segment[0] != '\0') {
-        snprintf(word, sizeof(word), " to change %p (%s + %#lx)", waiting->addr, mine->segment,
-                 (unsigned long)mine->offset);
+    if (place[0] != '\0') {
+        snprintf(word, sizeof(word), " to change %p (%s + %#lx)", waiting->addr, place,
+                 (unsigned long)offset);
     }
-    describe_pe(waiting->pe, doing, sizeof(doing));
+    if (waiting->in_queue) {
+        describe_pe(holder_of(waiting), "has the lock, and ", doing, sizeof(doing));
+    } else if (waiting->pe >= 0) {
+        describe_pe(waiting->pe, "", doing, sizeof(doing));
+    }
     shmi_warn("waiting for %lu s in %s for %s%s%s (SHMEM_WATCHDOG=0 ends these reports)",
               (unsigned long)(waited_ns / SECOND_NS), waiting->who, whom, word, doing);
 }
@@ -207,8 +266,8 @@ static void check_exits(struct shmi_waiting *waiting)
         uint32_t presence = status == NULL ? SHMI_ABSENT : shmi_load_acquire(&status->presence);
         if (presence == SHMI_EXITING && pe != shmi_job.my_pe) {
             exiting = pe;
-        } else if (presence != SHMI_PRESENT || shmi_load_acquire(&status->waiting) == 0 ||
-                   status->since + STUCK_NS > now) {
+        } else if (presence != SHMI_PRESENT || !is_waiting(status) ||
+                   shmi_load_relaxed(&status->since) + STUCK_NS > now) {
             return;
         }
     }
@@ -249,8 +308,9 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
     uint64_t watchdog_ns = (uint64_t)shmi_config.watchdog * SECOND_NS;
     uint64_t next_report = watchdog_ns != 0 ? watchdog_ns : UINT64_MAX;
     uint64_t next_peers = PEERS_NS;
-    announce(waiting, since);
+    bool announced = announce(waiting, since);
     while (!waiting->done(waiting)) {
+        announced = announced || announce(waiting, since);
         uint64_t waited = now_ns() - since;
         if (waited >= next_peers) {
             check_peers(waiting);
@@ -262,7 +322,9 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
         }
         nap(waited);
     }
-    shmi_store_release(&shmi_status_of(shmi_job.my_pe)->waiting, 0);
+    if (announced) {
+        retract();
+    }
 }
 
 void shmi_wait(struct shmi_waiting *waiting)

@@ -28,6 +28,7 @@ struct shmi_waiting {
     const char *who;  /* the public routine */
     const void *addr; /* of the word, in this process; or NULL */
     int pe;           /* the PE of the world that is waited for, or -1: anybody */
+    bool in_queue;    /* of a lock: pe is the one before this PE, or the lock's holder */
     bool (*done)(struct shmi_waiting *waiting); /* has it come?  May be called at any time */
 };
 

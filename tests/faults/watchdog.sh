@@ -26,6 +26,10 @@ check "the barrier's report names the PE that is missing" \
     line_has shmem_barrier_all 'PE 1([^0-9]|$)'
 stuck lock shmem_set_lock
 check "the lock's report says which word it is" line_has shmem_set_lock 'static data \+ 0x'
+for pe in 0 2; do
+    check "PE $pe names the lock's holder, not only who is before it in the queue" \
+        line_has "PE $pe: .*waiting for" 'PE 1 has the lock, and is not waiting'
+done
 stuck reduce shmem_long_sum_reduce
 stuck finalize shmem_finalize
 
