@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,10 +80,14 @@ static int check_memory(size_t wanted, int pes)
     if (wanted <= have) {
         return 0;
     }
-    shmi_error(
-        "SHMEM_SYMMETRIC_SIZE asks for %zu MiB in all for %d PE%s of this node, but %s gives "
-        "%zu MiB: choose %zuM or less",
-        wanted >> 20, pes, pes == 1 ? "" : "s", limit, have >> 20, (have / (size_t)pes) >> 20);
+    char together[64] = "";
+    if (pes > 1) {
+        snprintf(together, sizeof(together), " for each of the %d PEs of this node", pes);
+    }
+    shmi_error("SHMEM_SYMMETRIC_SIZE asks for %zu MiB%s, but %s gives %zu MiB%s: choose %zuM or "
+               "less",
+               (wanted / (size_t)pes) >> 20, together, limit, have >> 20, pes > 1 ? " for all" : "",
+               (have / (size_t)pes) >> 20);
     return -ENOMEM;
 }
 

@@ -37,6 +37,15 @@ third=$(($(sed -n 's/MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 3))
 job 2 -x "SHMEM_SYMMETRIC_SIZE=${third}k" "$heap" $((third * 1000)) $mega
 check "heaps of a third of the machine's memory, of which little is touched" finished
 
+# More than there is: what is asked for and what can be had, in words that fit the number of PEs.
+job 2 -x SHMEM_SYMMETRIC_SIZE=1000T "$heap" 64
+check "a heap of 1000 TiB: a line says what can be had" \
+    line_has npushmem 'asks for [0-9]+ MiB, but .* gives [0-9]+ MiB: choose'
+room=$(sed -n 's/.* gives \([0-9]*\) MiB.*/\1/p' "$tmp/err" | head -n 1)
+job 2 -x SHMEM_SYMMETRIC_SIZE="$((${room:-0} * 2 / 3))M" "$heap" 64
+check "two heaps of two thirds of that: it says for how many PEs" \
+    line_has npushmem 'asks for [0-9]+ MiB for each of the 2 PEs of this node' 'for all: choose'
+
 # With address space for the program but not for the heap.
 cat >"$tmp/limited" <<'END'
 #!/bin/sh
