@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/atomic.h"
 #include "core/base/config.h"
 #include "core/base/export.h"
 #include "core/base/job.h"
@@ -66,7 +67,7 @@ static void on_loss(int pe, const char *how)
         shmi_error("the launcher is gone (%s): leaving", how);
         _exit(1); /* nobody is left to be told, and the other PEs notice it themselves */
     }
-    if (shmi_stage == SHMI_RUNNING) {
+    if (shmi_load_relaxed(&shmi_stage) == SHMI_RUNNING) {
         shmi_fatal("PE %d has died (%s): ending the job", pe, how);
     }
 }
@@ -159,7 +160,7 @@ static void open_all(void)
     }
     shmi_observing = shmi_config.check || shmi_config.stats;
     shmi_segment_set_open(!shmi_observing);
-    shmi_stage = SHMI_RUNNING;
+    shmi_store_relaxed(&shmi_stage, SHMI_RUNNING); /* on_loss looks at it at any time */
     shmi_coll_sync("shmem_init", shmi_team_world);
 }
 
@@ -180,7 +181,7 @@ static void close_all(void)
     shmi_coll_sync("shmem_finalize", shmi_team_world);
     part();
     shmi_stats_print();
-    shmi_stage = SHMI_AFTER_FINALIZE;
+    shmi_store_relaxed(&shmi_stage, SHMI_AFTER_FINALIZE);
     shmi_team_close();
     shmi_ctx_close();
     shmi_network_close();
@@ -214,7 +215,7 @@ static void on_exit_hook(int status, void *unused)
         shmi_error("this PE exits with status %d without shmem_finalize: ending the job", status);
         shmi_job_abort(status);
     }
-    if (!setup.exit_is_end && !setup.threaded) {
+    if (!setup.exit_is_end && !shmi_load_relaxed(&setup.threaded)) {
         publish_status(SHMI_EXITING);
     }
     close_all();
@@ -230,7 +231,9 @@ PSHMEM(_init)
 int shmem_init_thread(int requested, int *provided)
 {
     init();
-    setup.threaded = setup.threaded || requested > SHMEM_THREAD_FUNNELED;
+    if (requested > SHMEM_THREAD_FUNNELED) {
+        shmi_store_relaxed(&setup.threaded, true);
+    }
     if (provided != NULL) {
         *provided = SHMEM_THREAD_MULTIPLE;
     }
