@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # test_hosts.sh -- jobs on several hosts: the conformance programs, and what can happen to a host.
-# LAB_PROGRAMS names the conformance programs to run, instead of all of them.
+# LAB_PROGRAMS names the conformance programs to run, instead of all of them, or, on 3 hosts and a bad
+# cable, of some.
 # shellcheck disable=SC2015,SC2317  # called by name
 # shellcheck source-path=SCRIPTDIR source=hosts.sh
 . "$(dirname "$0")/hosts.sh"
@@ -30,6 +31,16 @@ fails_within() { # <seconds>
     echo "status $status, $since ms after the fault"
     cat "$tmp/both"
     return 1
+}
+
+# Packets that come late, or not at all: TCP mends that, and the library has to be patient.
+bad_cable() {
+    "$lab" delay host1 20ms loss 1% || exit
+    for program in ${LAB_PROGRAMS:-deprecated pshmem sessions cxx active_set}; do
+        check "$program, late packets and lost ones" conforms --hosts 2 -n 2 \
+            -x CONFORMANCE_SLOWNESS=1000 "tests/openshmem-conformance/$program"
+    done
+    "$lab" delay host1 off
 }
 
 # PE 1 is on another host than PE 0.
@@ -79,13 +90,17 @@ lost_network() {
     check "the hosts are as good as new" conforms --hosts 2 -n 2 tests/openshmem-conformance/rma
 }
 
+asked=${LAB_PROGRAMS:-}
 need_lab 3
 command -v mpirun >/dev/null || {
     echo "1..0 # SKIP there is no mpirun"
     exit 0
 }
 conformance 2 4
+: "${LAB_PROGRAMS:=memory teams contexts atomics signals collectives_sync collectives_data \
+    reductions ordering wait}"
 conformance 3 6
+LAB_PROGRAMS=$asked bad_cable
 lost_pe
 lost_network
 finish
