@@ -10,8 +10,20 @@
 #include "core/amo_emulate.h"
 #include "core/base/export.h"
 #include "core/check.h"
+#include "core/hbm.h"
 #include "core/rma.h"
 #include "core/stats.h"
+
+/* The old value goes to device memory: by way of here. */
+static void amo_to_device(const char *who, struct shmi_ctx *ctx, void *dest,
+                          const struct shmi_amo *amo, int pe)
+{
+    uint64_t old = 0;
+    struct shmi_amo here = *amo;
+    here.fetch = &old;
+    shmi_amo_slowly(who, ctx, dest, &here, SHMI_NOW, pe);
+    shmi_hbm_copy(amo->fetch, &old, amo->size);
+}
 
 void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const struct shmi_amo *amo,
                      enum shmi_when when, int pe)
@@ -22,7 +34,15 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
         shmi_check_aligned(who, "dest", dest, amo->size);
         shmi_stats_count(SHMI_STATS_AMO, amo->size);
     }
+    if (shmi_hbm_is(amo->fetch)) {
+        amo_to_device(who, ctx, dest, amo, pe);
+        return;
+    }
     int world_pe = shmi_ctx_pe(ctx, pe);
+    if (shmi_hbm_is(dest)) {
+        shmi_hbm_amo(who, ctx, dest, amo, when, world_pe);
+        return;
+    }
     void *word = shmi_reach_amo(dest, world_pe);
     if (word != NULL) {
         uint64_t old = shmi_amo_cpu(word, amo->op, amo->size, amo->value, amo->expected);

@@ -22,7 +22,7 @@ struct shmi_card {
     struct {
         uint64_t addr; /* in that PE's address space */
         uint64_t len;
-    } segment[SHMI_SEGMENTS];
+    } segment[SHMI_HOST_SEGMENTS];
     uint64_t cpus[16];    /* affinity mask */
     uint32_t cpus_usable; /* the mask, cut by a quota */
     char host[64];        /* name, for people */

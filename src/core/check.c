@@ -6,12 +6,18 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/coll.h"
+#include "core/hbm.h"
 #include "core/heap.h"
 #include "core/memory.h"
 
 void shmi_check_not_symmetric(const char *who, const char *argument, const void *addr)
 {
     const struct shmi_segment *data = &shmi_segments[SHMI_SEGMENT_DATA];
+    if (shmi_hbm_is(addr)) {
+        shmi_fatal("%s: %s %p is device memory, but not in the symmetric device heap "
+                   "(shmemx_malloc_device)",
+                   who, argument, addr);
+    }
     shmi_fatal("%s: %s %p is not a symmetric address: neither in the heap (shmem_malloc) at %p..%p "
                "nor a global or static variable of the executable at %p..%p",
                who, argument, addr, (void *)shmi_segment_heap(),
@@ -58,7 +64,9 @@ void shmi_check_symmetric(const char *who, const char *argument, const void *add
         }
         return;
     }
-    if ((const char *)addr < shmi_segment_heap()) { /* the library's own words, before the heap */
+    bool on_host = seg == &shmi_segments[SHMI_SEGMENT_HEAP];
+    if (on_host &&
+        (const char *)addr < shmi_segment_heap()) { /* the library's own words, before the heap */
         return;
     }
     const char *start = NULL;

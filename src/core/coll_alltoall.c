@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
@@ -147,7 +148,9 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
     if (nelems == 0) {
         return;
     }
-    if (shmi_node_has(team)) {
+    if (shmi_hbm_either(dest, source)) {
+        shmi_hbm_alltoall(who, team, dest, source, dst, sst, nelems, size);
+    } else if (shmi_node_has(team)) {
         alltoall_node(who, team, &a);
     } else {
         shmi_net_alltoall(who, team, dest, source, dst, sst, nelems, size);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
@@ -58,7 +59,9 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
         shmi_check_member(who, "PE_root", team, root);
         shmi_check_same(who, team, "PE_root", (uint64_t)root);
     }
-    if (shmi_node_has(team)) {
+    if (len != 0 && shmi_hbm_either(dest, source)) {
+        shmi_hbm_broadcast(who, team, dest, source, len, root, wanted);
+    } else if (shmi_node_has(team)) {
         shmi_node_broadcast(who, team, dest, source, len, root, wanted);
     } else {
         shmi_net_broadcast(who, team, dest, source, len, root, wanted);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
@@ -63,7 +64,9 @@ void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, con
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, (size_t)team->n_pes * len, source, len);
     }
-    if (shmi_node_has(team)) {
+    if (len != 0 && shmi_hbm_either(dest, source)) {
+        shmi_hbm_fcollect(who, team, dest, source, len);
+    } else if (shmi_node_has(team)) {
         fcollect_node(who, team, dest, source, len);
     } else {
         shmi_net_fcollect(who, team, dest, source, len);
@@ -208,7 +211,9 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
         shmi_coll_observe(who, team, NULL, 0, NULL, 0);
         shmi_check_symmetric(who, "source", source, len);
     }
-    if (shmi_node_has(team)) {
+    if (shmi_unlikely(shmi_hbm_on)) { /* source and dest of some may be device memory */
+        shmi_hbm_collect(who, team, dest, source, len);
+    } else if (shmi_node_has(team)) {
         collect_node(who, team, dest, source, len);
     } else {
         shmi_net_collect(who, team, dest, source, len);

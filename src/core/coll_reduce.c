@@ -14,6 +14,7 @@
 
 #include "core/base/config.h"
 #include "core/coll_combine.h"
+#include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
@@ -135,7 +136,9 @@ void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
-    if (shmi_node_has(team)) {
+    if (nelems != 0 && shmi_hbm_either(dest, source)) {
+        shmi_hbm_reduce(who, team, dest, source, nelems, size, combine);
+    } else if (shmi_node_has(team)) {
         shmi_node_reduce(who, team, dest, source, nelems, size, combine);
     } else {
         shmi_net_reduce(who, team, dest, source, nelems, size, combine);

@@ -12,6 +12,7 @@
 
 #include "core/base/config.h"
 #include "core/coll_combine.h"
+#include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
@@ -130,7 +131,9 @@ void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const v
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
-    if (shmi_node_has(team)) {
+    if (nelems != 0 && shmi_hbm_either(dest, source)) {
+        shmi_hbm_scan(who, team, dest, source, nelems, size, combine, inclusive);
+    } else if (shmi_node_has(team)) {
         scan_node(who, team, &s);
     } else {
         shmi_net_scan(who, team, dest, source, nelems, size, combine, inclusive);

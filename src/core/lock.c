@@ -16,6 +16,7 @@
 #include "core/base/export.h"
 #include "core/base/job.h"
 #include "core/check.h"
+#include "core/hbm.h"
 #include "core/order.h"
 #include "core/setup.h"
 #include "core/wait.h"
@@ -72,7 +73,7 @@ static uint64_t change_last(const char *who, long *lock, int home, uint64_t from
 
 static uint64_t my_word(const long *lock)
 {
-    return (uint64_t)shmi_load_acquire(lock);
+    return shmi_word_load(lock);
 }
 
 struct lock_waiting {

@@ -8,7 +8,8 @@
 
 #include "core/heap.h"
 
-int shmi_memory_open(void); /* over the heap segment; 0 or -errno */
+int shmi_memory_open(void);        /* over the heap segment; 0 or -errno */
+int shmi_memory_open_device(void); /* over the device segment, once there is one */
 void shmi_memory_close(void);
 
 /* The block of shmem_malloc that holds an address: false where there is none. */

@@ -27,7 +27,7 @@
 struct offer {
     int32_t status; /* 0, or -errno */
     uint32_t address_len;
-    uint64_t key[SHMI_SEGMENTS];
+    uint64_t key[SHMI_HOST_SEGMENTS];
     struct shmi_net_facts facts;
 };
 
@@ -65,7 +65,7 @@ const struct shmi_services shmi_services = {
  * mutual, and the variables that forbid it are the launcher's for all. */
 static bool is_needed(void)
 {
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         for (int pe = 0; pe < shmi_job.n_pes; pe++) {
             if (shmi_segments[i].window[pe].map == NULL && shmi_segments[i].len != 0) {
                 return true;
@@ -105,7 +105,7 @@ static void list_candidates(void)
 
 static int expose(struct shmi_network *network, uint64_t *keys)
 {
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         struct shmi_memory memory = {
             .base = shmi_segments[i].base,
             .len = shmi_segments[i].len,
@@ -121,7 +121,7 @@ static int expose(struct shmi_network *network, uint64_t *keys)
 
 static void withdraw(struct shmi_network *network, const uint64_t *keys)
 {
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         struct shmi_memory memory = {
             .base = shmi_segments[i].base,
             .len = shmi_segments[i].len,
@@ -230,13 +230,13 @@ static int adopt(int chosen, const struct shmi_blob *blobs)
         facts->native4 &= offer.facts.native4;
         facts->native8 &= offer.facts.native8;
         facts->coherent = facts->coherent && offer.facts.coherent;
-        for (int i = 0; i < SHMI_SEGMENTS; i++) {
+        for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
             shmi_segments[i].window[pe].key = offer.key[i];
         }
     }
     /* One answer for the whole job to who performs the atomics on a word: where the network's and
      * the CPUs' are not atomic with each other, the network does all of them. */
-    for (int i = 0; i < SHMI_SEGMENTS && !facts->coherent; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS && !facts->coherent; i++) {
         for (int pe = 0; pe < shmi_job.n_pes; pe++) {
             shmi_segments[i].window[pe].amo = NULL;
         }
@@ -305,8 +305,8 @@ void shmi_network_close(void)
     if (shmi_network.net == NULL) {
         return;
     }
-    uint64_t keys[SHMI_SEGMENTS];
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    uint64_t keys[SHMI_HOST_SEGMENTS];
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         keys[i] = shmi_segments[i].window[shmi_job.my_pe].key;
     }
     withdraw(&shmi_network, keys);

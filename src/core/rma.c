@@ -6,6 +6,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/check.h"
+#include "core/hbm.h"
 #include "core/stats.h"
 
 struct shmi_remote shmi_remote_of(const char *who, const void *addr, int pe)
@@ -36,6 +37,10 @@ void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
         return;
     }
     int world_pe = shmi_ctx_pe(ctx, pe);
+    if (shmi_hbm_is(dest) || shmi_hbm_is(source)) {
+        shmi_hbm_put(who, ctx, dest, source, len, world_pe, when);
+        return;
+    }
     char *there = shmi_reach(dest, world_pe);
     if (there != NULL) {
         shmi_copy(there, source, len);
@@ -58,6 +63,10 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
         return;
     }
     int world_pe = shmi_ctx_pe(ctx, pe);
+    if (shmi_hbm_is(dest) || shmi_hbm_is(source)) {
+        shmi_hbm_get(who, ctx, dest, source, len, world_pe, when);
+        return;
+    }
     const char *there = shmi_reach(source, world_pe);
     if (there != NULL) {
         shmi_copy(dest, there, len);

@@ -130,7 +130,7 @@ int shmi_segment_create(struct shmi_card *mine)
     mine->slots = (uint64_t)shmi_config.teams_max;
     mine->heap = memory.heap;
     mine->heap_len = memory.heap_len;
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         mine->segment[i].addr = (uintptr_t)shmi_segments[i].base;
         mine->segment[i].len = shmi_segments[i].len;
     }
@@ -177,9 +177,9 @@ static int node_of(const struct shmi_card *cards, int pe)
 
 static void set_windows(const struct shmi_card *card, int pe, int node, char *base)
 {
-    const uint64_t start[SHMI_SEGMENTS] = {
+    const uint64_t start[SHMI_HOST_SEGMENTS] = {
         [SHMI_SEGMENT_HEAP] = 0, [SHMI_SEGMENT_DATA] = card->data};
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         bool mapped = base != NULL && (i != SHMI_SEGMENT_DATA || shmi_config.static_sharing);
         char *map = mapped ? base + start[i] : NULL;
         if (pe == shmi_job.my_pe) {
@@ -216,7 +216,7 @@ int shmi_segment_join(const struct shmi_card *cards)
 {
     size_t n = (size_t)shmi_job.n_pes;
     memory.tickets = calloc(n, sizeof(*memory.tickets));
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         shmi_segments[i].window = calloc(n, sizeof(struct shmi_window));
     }
     if (memory.tickets == NULL || shmi_segments[0].window == NULL ||
@@ -249,7 +249,7 @@ void shmi_segment_leave(void)
     if (memory.base != NULL) {
         shmi_node_unmap(&memory.ticket, memory.base);
     }
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         free(shmi_segments[i].window);
         shmi_segments[i] = (struct shmi_segment){.len = 0};
     }
@@ -262,7 +262,7 @@ void shmi_segment_leave(void)
 
 void shmi_segment_set_open(bool open)
 {
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         shmi_segments[i].open = open ? shmi_segments[i].len : 0;
     }
 }

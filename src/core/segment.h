@@ -2,8 +2,8 @@
 /*
  * segment.h -- where symmetric memory is.
  *
- * A segment is a range of addresses of this process that every PE has: the heap, and the
- * executable's global and static variables.  Base addresses differ from PE to PE; an offset into
+ * A segment is a range of addresses of this process that every PE has: the heap, the executable's
+ * global and static variables, and the device's heap.  Base addresses differ from PE to PE; an offset into
  * the segment means the same object everywhere.  A window says where the segment is on one PE.
  *
  *     heap segment:   | status page | slots of teams | what shmem_malloc hands out ... |
@@ -31,10 +31,17 @@ struct shmi_segment {
     size_t open;                /* bytes that the fast paths see: len, or 0 to close them */
     struct shmi_window *window; /* by PE of the world */
     size_t len;                 /* 0 until init and after finalize: no address is found then */
-    const char *name;           /* "heap", "static data" */
+    const char *name;           /* "heap", "static data", "device heap" */
 };
 
-enum { SHMI_SEGMENT_HEAP, SHMI_SEGMENT_DATA, SHMI_SEGMENTS };
+/* The first two are host memory. */
+enum {
+    SHMI_SEGMENT_HEAP,
+    SHMI_SEGMENT_DATA,
+    SHMI_HOST_SEGMENTS,
+    SHMI_SEGMENT_DEVICE = SHMI_HOST_SEGMENTS, /* npu.c's: mapped nowhere, for loads and stores */
+    SHMI_SEGMENTS,
+};
 
 extern SHMI_HIDDEN struct shmi_segment shmi_segments[SHMI_SEGMENTS];
 

@@ -3,7 +3,8 @@
  * setup.c -- library setup and exit (sections 9.1 and 9.2).
  *
  * Init in order: variables, job, this PE's memory, one exchange of cards, everybody's memory, the
- * network if some PE is not mapped here, teams, contexts; then the first synchronisation.
+ * network if some PE is not mapped here, teams, contexts, the device if one is asked for; then the
+ * first synchronisation.
  */
 #include "core/setup.h"
 
@@ -26,6 +27,7 @@
 #include "core/fork.h"
 #include "core/memory.h"
 #include "core/network.h"
+#include "core/npu.h"
 #include "core/order.h"
 #include "core/segment.h"
 #include "core/stats.h"
@@ -129,17 +131,21 @@ static void require(int rc)
     }
 }
 
+static void require_or_exit(int rc)
+{
+    if (rc != 0) {
+        exit(1);
+    }
+}
+
 static void on_exit_hook(int status, void *unused);
 
 static void open_all(void)
 {
-    if (shmi_config_read() != 0) {
-        exit(1);
-    }
+    require_or_exit(shmi_config_read());
+    require_or_exit(shmi_npu_open()); /* may fork: before there are threads */
     shmi_job_set_on_loss(on_loss);
-    if (shmi_job_open() != 0) {
-        exit(1);
-    }
+    require_or_exit(shmi_job_open());
     introduce();
 
     struct shmi_card mine = {.version = SHMI_CARD_VERSION};
@@ -160,6 +166,7 @@ static void open_all(void)
     }
     shmi_observing = shmi_config.check || shmi_config.stats;
     shmi_segment_set_open(!shmi_observing);
+    require(shmi_npu_join());
     shmi_store_relaxed(&shmi_stage, SHMI_RUNNING); /* on_loss looks at it at any time */
     shmi_coll_sync("shmem_init", shmi_team_world);
 }
@@ -177,6 +184,7 @@ static void part(void)
 
 static void close_all(void)
 {
+    shmi_npu_finish();
     shmi_quiet(&shmi_ctx_default);
     shmi_coll_sync("shmem_finalize", shmi_team_world);
     part();
@@ -184,6 +192,7 @@ static void close_all(void)
     shmi_store_relaxed(&shmi_stage, SHMI_AFTER_FINALIZE);
     shmi_team_close();
     shmi_ctx_close();
+    shmi_npu_close();
     shmi_network_close();
     shmi_memory_close();
     publish_status(SHMI_LEFT);

@@ -4,6 +4,7 @@
 #include "core/base/export.h"
 #include "core/base/log.h"
 #include "core/check.h"
+#include "core/hbm.h"
 #include "core/order.h"
 #include "core/rma.h"
 #include "core/stats.h"
@@ -30,6 +31,12 @@ static void put_signal_slowly(const char *who, struct shmi_ctx *ctx, void *dest,
         shmi_check_rma(who, ctx, "sig_addr", sig_addr, sizeof(*sig_addr), pe);
         shmi_check_aligned(who, "sig_addr", sig_addr, sizeof(*sig_addr));
         shmi_stats_count(SHMI_STATS_SIGNAL, len);
+    }
+    if (shmi_hbm_is(dest) || shmi_hbm_is(source) || shmi_hbm_is(sig_addr)) {
+        shmi_put_slowly(who, ctx, dest, source, len, pe, SHMI_NOW);
+        shmi_fence(ctx);
+        shmi_amo_slowly(who, ctx, sig_addr, &update, SHMI_LATER, pe);
+        return;
     }
     int world_pe = shmi_ctx_pe(ctx, pe);
     char *there = len == 0 ? NULL : shmi_reach(dest, world_pe);
@@ -114,6 +121,6 @@ SIGNAL(_signal_add, SHMI_AMO_ADD)
 
 uint64_t shmem_signal_fetch(const uint64_t *sig_addr)
 {
-    return shmi_load_acquire(sig_addr);
+    return shmi_word_load(sig_addr);
 }
 PSHMEM(_signal_fetch)

@@ -14,6 +14,7 @@
 #include "core/base/config.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
+#include "core/hbm.h"
 #include "core/order.h"
 #include "core/rma.h"
 #include "core/setup.h"
@@ -67,6 +68,26 @@ static uint64_t fetch(const char *who, const void *word, int pe)
     return value;
 }
 
+/* A word of pSync, which may be device memory. */
+static void wait_reached(const char *who, const long *word, uint64_t value, int pe)
+{
+    if (shmi_hbm_is(word)) {
+        shmi_word_wait_reached(who, word, value, pe);
+    } else {
+        shmi_wait_reached(who, (const uint64_t *)word, value, pe);
+    }
+}
+
+static void reset(long *word)
+{
+    _Static_assert(SHMEM_SYNC_VALUE == 0, "pSync is reset by zeros");
+    if (shmi_hbm_is(word)) {
+        shmi_hbm_zero(word, sizeof(*word));
+    } else {
+        *word = SHMEM_SYNC_VALUE;
+    }
+}
+
 /* Take an id on one member; false: it is taken. */
 static bool claim_at(const char *who, uint32_t id, int pe)
 {
@@ -116,7 +137,7 @@ static uint32_t take_id(const char *who, const struct shmi_team *set)
 static struct shmi_team *lead(const char *who, const struct shmi_team *shape, long *psync)
 {
     uint64_t others = (uint64_t)shape->n_pes - 1;
-    shmi_wait_reached(who, (uint64_t *)&psync[ARRIVED], others, -1);
+    wait_reached(who, &psync[ARRIVED], others, -1);
     update(who, &psync[ARRIVED], SHMI_AMO_ADD, -others, shmi_job.my_pe);
     uint32_t id = take_id(who, shape);
     const struct shmi_slot *slots =
@@ -141,11 +162,11 @@ static struct shmi_team *follow(const char *who, const struct shmi_team *shape, 
 {
     int root = shmi_team_pe(shape, 0);
     update(who, &psync[ARRIVED], SHMI_AMO_ADD, 1, root);
-    shmi_wait_reached(who, (uint64_t *)&psync[ID], 1, root);
-    uint32_t id = (uint32_t)psync[ID] - 1;
-    uint64_t first = (uint64_t)psync[FIRST];
-    psync[ID] = SHMEM_SYNC_VALUE;
-    psync[FIRST] = SHMEM_SYNC_VALUE;
+    wait_reached(who, &psync[ID], 1, root);
+    uint32_t id = (uint32_t)shmi_word_load(&psync[ID]) - 1;
+    uint64_t first = shmi_word_load(&psync[FIRST]);
+    reset(&psync[ID]);
+    reset(&psync[FIRST]);
     return shmi_team_make(shape, id, first);
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/export.h"
 #include "core/base/log.h"
 #include "core/check.h"
+#include "core/hbm.h"
 #include "core/setup.h"
 #include "core/wait.h"
 
@@ -73,6 +74,17 @@ static void check_cmp(const char *who, int cmp)
 
 /* ---- one variable ---- */
 
+/* The same for a variable, which may be device memory. */
+static uint64_t key_in_place(const void *ivar, struct kind kind)
+{
+    uint64_t here = 0;
+    if (!shmi_hbm_is(ivar)) {
+        return key_of(ivar, kind, true);
+    }
+    shmi_hbm_copy(&here, ivar, kind.size);
+    return key_of(&here, kind, false);
+}
+
 struct single {
     struct shmi_waiting base;
     const void *ivar;
@@ -85,7 +97,7 @@ struct single {
 static bool single_holds(struct shmi_waiting *waiting)
 {
     struct single *single = (struct single *)waiting;
-    single->seen = key_of(single->ivar, single->kind, true);
+    single->seen = key_in_place(single->ivar, single->kind);
     return compare(single->seen, single->cmp, single->key);
 }
 
@@ -108,7 +120,8 @@ static uint64_t wait_slowly(const char *who, const void *ivar, struct kind kind,
 
 INLINE uint64_t wait_one(const char *who, const void *ivar, struct kind kind, int cmp, uint64_t key)
 {
-    for (int look = shmi_observing ? SHMI_LOOKS : 0; look < SHMI_LOOKS; look++) {
+    bool slowly = shmi_observing || shmi_hbm_on;
+    for (int look = slowly ? SHMI_LOOKS : 0; look < SHMI_LOOKS; look++) {
         uint64_t seen = key_of(ivar, kind, true);
         if (shmi_likely(compare(seen, cmp, key))) {
             return seen;
@@ -125,7 +138,8 @@ INLINE int test_one(const char *who, const void *ivar, struct kind kind, int cmp
     if (shmi_unlikely(shmi_observing)) {
         shmi_check_symmetric(who, "ivar", ivar, kind.size);
     }
-    if (compare(key_of(ivar, kind, true), cmp, key)) {
+    uint64_t seen = shmi_hbm_is(ivar) ? key_in_place(ivar, kind) : key_of(ivar, kind, true);
+    if (compare(seen, cmp, key)) {
         return 1;
     }
     shmi_wait_politely();
@@ -156,7 +170,7 @@ static bool takes_part(const struct several *several, size_t i)
 
 static bool holds(const struct several *several, size_t i)
 {
-    uint64_t seen = key_of(several->ivars + i * several->kind.size, several->kind, true);
+    uint64_t seen = key_in_place(several->ivars + i * several->kind.size, several->kind);
     uint64_t key = key_of(several->values + i * several->stride, several->kind, false);
     return compare(seen, several->cmp, key);
 }

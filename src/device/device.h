@@ -138,6 +138,7 @@ struct shmi_device {
     int (*stream_create)(struct shmi_npu *npu, struct shmi_stream **stream);
     void (*stream_destroy)(struct shmi_npu *npu, struct shmi_stream *stream); /* when it is done */
     int (*stream_sync)(struct shmi_npu *npu, struct shmi_stream *stream);
+    int (*sync)(struct shmi_npu *npu); /* of all streams */
     int (*stream_copy)(struct shmi_npu *npu, struct shmi_stream *stream, void *dst, const void *src,
                        size_t len);
     int (*stream_call)(struct shmi_npu *npu, struct shmi_stream *stream, void (*fn)(void *arg),

@@ -146,6 +146,7 @@ __attribute__((visibility("default"))) const struct shmi_device shmi_device_sim 
     .stream_create = sim_stream_create,
     .stream_destroy = sim_stream_destroy,
     .stream_sync = sim_stream_sync,
+    .sync = sim_sync,
     .stream_copy = sim_stream_copy,
     .stream_call = sim_stream_call,
     .stream_write = sim_stream_write,

@@ -102,7 +102,8 @@ struct shmi_npu {
     uint64_t timeout_ns; /* SHMEM_SIM_TIMEOUT, or 0 */
     uint32_t running;    /* kernels not finished */
     pthread_mutex_t streams_lock;
-    struct shmi_stream *first; /* the default stream, once used */
+    struct shmi_stream *streams; /* all of them */
+    struct shmi_stream *first;   /* the default one, once used */
     int my_pe;
 };
 
@@ -168,6 +169,7 @@ const char *sim_name_of(uint64_t addr, char *text, size_t len);
 int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **stream);
 void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
 int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream);
+int sim_sync(struct shmi_npu *npu);
 int sim_stream_copy(struct shmi_npu *npu, struct shmi_stream *stream, void *dst, const void *src,
                     size_t len);
 int sim_stream_call(struct shmi_npu *npu, struct shmi_stream *stream, void (*fn)(void *arg),

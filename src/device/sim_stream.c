@@ -42,6 +42,7 @@ struct shmi_stream {
     uint64_t posted;
     uint64_t done;
     bool ending;
+    struct shmi_stream *next; /* of all streams */
 };
 
 /* Counts its records.  It goes when nobody needs it any more: its owner and the tasks on it. */
@@ -190,6 +191,10 @@ int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **result)
         free(stream);
         return rc;
     }
+    pthread_mutex_lock(&npu->streams_lock);
+    stream->next = npu->streams;
+    npu->streams = stream;
+    pthread_mutex_unlock(&npu->streams_lock);
     *result = stream;
     return 0;
 }
@@ -200,21 +205,28 @@ static struct shmi_stream *stream_of(struct shmi_npu *npu, struct shmi_stream *s
     if (stream != NULL) {
         return stream;
     }
-    pthread_mutex_lock(&npu->streams_lock);
+    static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&first);
     if (npu->first == NULL) {
         sim_stream_create(npu, &npu->first);
     }
     stream = npu->first;
-    pthread_mutex_unlock(&npu->streams_lock);
+    pthread_mutex_unlock(&first);
     return stream;
 }
 
 void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
 {
-    (void)npu;
+    struct shmi_stream **link = &npu->streams;
     if (stream == NULL) {
         return;
     }
+    pthread_mutex_lock(&npu->streams_lock);
+    while (*link != stream) {
+        link = &(*link)->next;
+    }
+    *link = stream->next;
+    pthread_mutex_unlock(&npu->streams_lock);
     pthread_mutex_lock(&stream->lock);
     stream->ending = true;
     pthread_cond_broadcast(&stream->changed);
@@ -227,7 +239,9 @@ void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
 
 void sim_streams_close(struct shmi_npu *npu)
 {
-    sim_stream_destroy(npu, npu->first);
+    while (npu->streams != NULL) {
+        sim_stream_destroy(npu, npu->streams);
+    }
     npu->first = NULL;
 }
 
@@ -243,6 +257,16 @@ int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)
         pthread_cond_wait(&stream->changed, &stream->lock);
     }
     pthread_mutex_unlock(&stream->lock);
+    return 0;
+}
+
+int sim_sync(struct shmi_npu *npu)
+{
+    pthread_mutex_lock(&npu->streams_lock);
+    for (struct shmi_stream *stream = npu->streams; stream != NULL; stream = stream->next) {
+        sim_stream_sync(npu, stream);
+    }
+    pthread_mutex_unlock(&npu->streams_lock);
     return 0;
 }
 

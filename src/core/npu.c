@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* npu.c -- this PE's device: opened when it is asked for, by all PEs together. */
+#include "core/npu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/config.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/base/topology.h"
+#include "core/base/util.h"
+#include "core/hbm.h"
+#include "core/memory.h"
+#include "core/network.h"
+#include "core/segment.h"
+#include "device/device.h"
+#include "transport/transport.h"
+
+/* Of the symmetric device heap, where only the program asks for it. */
+#define DEFAULT_SIZE ((size_t)64 << 20)
+
+/* What a PE tells the others of its device memory. */
+struct offer {
+    int32_t status; /* 0, or -errno */
+    int32_t registered;
+    uint64_t host; /* shmi_topology_host() */
+    uint64_t len;
+    uint64_t addr; /* for the network */
+    uint64_t key;
+    char name[16]; /* the device */
+    struct shmi_share share;
+};
+
+static struct {
+    struct shmi_memory exposed; /* to the network; base NULL: nothing */
+    uint64_t key;
+} npu;
+
+static bool is_wanted(void)
+{
+    bool by_name = strcmp(shmi_config.device, "auto") != 0;
+    return by_name || shmi_config.device_size != 0 || strcmp(shmi_config.heap, "device") == 0;
+}
+
+int shmi_npu_open(void)
+{
+    bool none = strcmp(shmi_config.device, "none") == 0;
+    if (none && (shmi_config.device_size != 0 || strcmp(shmi_config.heap, "device") == 0)) {
+        shmi_error("SHMEM_DEVICE=none, and SHMEM_DEVICE_SIZE or SHMEM_HEAP=device ask for one");
+        return -EINVAL;
+    }
+    if (none || !is_wanted()) {
+        return 0;
+    }
+    return shmi_device_open(&shmi_accelerator, shmi_config.device, true, &shmi_services);
+}
+
+/* Let the network reach it, where adapters can. */
+static void expose(char *base, size_t len, struct offer *mine)
+{
+    struct shmi_nic how;
+    npu.exposed = (struct shmi_memory){.base = NULL};
+    shmi_accelerator.device->nic(shmi_accelerator.npu, base, len, &how);
+    if (shmi_network.net == NULL || how.way == SHMI_NIC_NONE) {
+        return;
+    }
+    struct shmi_memory memory = {
+        .base = how.addr,
+        .len = len,
+        .device = how.host_loads ? NULL : shmi_accelerator.device->name,
+        .dmabuf = how.way == SHMI_NIC_DMABUF ? how.fd : -1,
+        .offset = how.offset,
+    };
+    if (shmi_network.transport->expose(shmi_network.net, &memory, &npu.key) == 0) {
+        npu.exposed = memory;
+        mine->registered = 1;
+        mine->addr = (uintptr_t)how.addr;
+        mine->key = npu.key;
+    }
+}
+
+/* My memory, and what the others have to know of it. */
+static struct offer make_offer(void)
+{
+    const struct shmi_device *device = shmi_accelerator.device;
+    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    struct offer mine = {.host = shmi_topology_host(), .len = shmi_config.device_size};
+    void *base = NULL;
+    if (mine.len == 0) {
+        mine.len = DEFAULT_SIZE;
+    }
+    mine.status = device->start(shmi_accelerator.npu, shmi_job.my_pe, shmi_job.my_pe,
+                                shmi_job.n_pes, &shmi_accelerator.facts);
+    if (mine.status == 0) {
+        mine.status = device->alloc(shmi_accelerator.npu, mine.len, SHMI_HEAP_ALIGN, &base);
+    }
+    if (mine.status == 0) {
+        mine.status = device->share(shmi_accelerator.npu, base, mine.len, &mine.share);
+    }
+    if (mine.status == 0) {
+        expose(base, mine.len, &mine);
+        strncpy(mine.name, device->name, sizeof(mine.name) - 1);
+        *seg = (struct shmi_segment){.base = base, .len = mine.len, .name = "device heap"};
+    }
+    return mine;
+}
+
+/* A PE's memory as it is from here. */
+static int join_pe(const struct offer *offer, const struct offer *mine, int pe)
+{
+    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
+    if (offer->status != 0) {
+        errno = -offer->status;
+        shmi_error("PE %d has no device: %m", pe);
+        return offer->status;
+    }
+    seg->window[pe] = (struct shmi_window){.addr = offer->addr, .key = offer->key};
+    seg->len = shmi_min(seg->len, offer->len);
+    peer->registered = offer->registered != 0;
+    void *map = seg->base;
+    int rc = 0;
+    bool near = offer->host == mine->host && strcmp(offer->name, mine->name) == 0;
+    if (pe != shmi_job.my_pe) {
+        map = NULL;
+        rc = near ? shmi_accelerator.device->map(shmi_accelerator.npu, &offer->share, &map) : 0;
+    }
+    peer->map = rc == 0 ? map : NULL;
+    return rc == -ENOTSUP ? 0 : rc;
+}
+
+static int join_all(const struct offer *mine, struct shmi_blob *blobs)
+{
+    size_t n = (size_t)shmi_job.n_pes;
+    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    seg->window = calloc(n, sizeof(*seg->window));
+    shmi_hbm_peers = calloc(n, sizeof(*shmi_hbm_peers));
+    int rc = seg->window == NULL || shmi_hbm_peers == NULL ? -ENOMEM : 0;
+    for (int pe = 0; pe < shmi_job.n_pes && rc == 0; pe++) {
+        struct offer offer;
+        if (blobs[pe].len != sizeof(offer)) {
+            rc = -EPROTO;
+        } else {
+            memcpy(&offer, blobs[pe].bytes, sizeof(offer));
+            rc = join_pe(&offer, mine, pe);
+        }
+    }
+    return rc;
+}
+
+int shmi_npu_join(void)
+{
+    if (shmi_accelerator.npu == NULL || shmi_hbm_on) {
+        return 0;
+    }
+    struct offer mine = make_offer();
+    struct shmi_blob blob = {.bytes = &mine, .len = sizeof(mine)};
+    struct shmi_blob *blobs = calloc((size_t)shmi_job.n_pes, sizeof(*blobs));
+    int rc = blobs == NULL ? -ENOMEM : shmi_job_exchange(&blob, blobs);
+    if (rc == 0) {
+        rc = join_all(&mine, blobs);
+        for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+            free(blobs[pe].bytes);
+        }
+    }
+    free(blobs);
+    rc = rc == 0 ? shmi_memory_open_device() : rc;
+    if (rc == 0) {
+        shmi_hbm_on = true;
+        shmi_segment_set_open(false); /* a caller's buffer may be device memory from now on */
+        shmi_debug("device: %s, %s; %zu MiB of symmetric device memory",
+                   shmi_accelerator.device->name, shmi_accelerator.facts.what,
+                   shmi_segments[SHMI_SEGMENT_DEVICE].len >> 20);
+    }
+    return rc;
+}
+
+void shmi_npu_require(const char *who)
+{
+    if (shmi_likely(shmi_hbm_on)) {
+        return;
+    }
+    if (strcmp(shmi_config.device, "none") == 0) {
+        shmi_fatal("%s: needs a device, and SHMEM_DEVICE=none", who);
+    }
+    int rc = 0;
+    if (shmi_accelerator.npu == NULL) {
+        rc = shmi_device_open(&shmi_accelerator, shmi_config.device, true, &shmi_services);
+    }
+    rc = rc == 0 ? shmi_npu_join() : rc;
+    if (rc != 0) {
+        shmi_fatal("%s: needs a device, and there is none", who);
+    }
+}
+
+void shmi_npu_finish(void)
+{
+    if (shmi_accelerator.npu != NULL) {
+        shmi_accelerator.device->sync(shmi_accelerator.npu);
+    }
+}
+
+void shmi_npu_close(void)
+{
+    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    shmi_hbm_on = false;
+    if (npu.exposed.base != NULL) {
+        shmi_network.transport->withdraw(shmi_network.net, &npu.exposed, npu.key);
+        npu.exposed.base = NULL;
+    }
+    shmi_device_close(&shmi_accelerator);
+    free(seg->window);
+    free(shmi_hbm_peers);
+    shmi_hbm_peers = NULL;
+    *seg = (struct shmi_segment){.len = 0};
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * npu.h -- this PE's device: opened when it is asked for, by all PEs together.
+ *
+ * Asked for by a variable (SHMEM_DEVICE=sim, SHMEM_DEVICE_SIZE, SHMEM_HEAP=device) it is opened
+ * when the library is; by an extension that needs it, in the first such call.  A program that uses
+ * no device starts none.
+ */
+#ifndef SHMI_NPU_H
+#define SHMI_NPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* At the start of init, before the library has threads: open what the variables ask for. */
+int shmi_npu_open(void);
+
+/* At its end, and where an extension asks for it: the symmetric device heap, known to all PEs.  All
+ * PEs call it.  0 or -errno after logging. */
+int shmi_npu_join(void);
+
+/* In a routine that all PEs call: have a device, or end the job. */
+void shmi_npu_require(const char *who);
+
+/* All that was put on streams is done; and: give everything back. */
+void shmi_npu_finish(void);
+void shmi_npu_close(void);
+
+#endif
