@@ -98,10 +98,14 @@ static struct fi_info *preferred(struct shmi_net *net, struct fi_info *list)
 {
     char text[256];
     bool asked = config(net, "ofi_provider", text, sizeof(text)) != NULL;
+    const char *domain = config(net, "ofi_domain", text, sizeof(text));
     struct fi_info *second = NULL;
     for (struct fi_info *info = list; info != NULL; info = info->next) {
         if (!asked && is_only_when_asked(info)) {
             continue;
+        }
+        if (domain != NULL && strcmp(domain, info->domain_attr->name) != 0) {
+            continue; /* layered providers overlook that hint */
         }
         if (!is_loopback(info)) {
             return info;
@@ -125,6 +129,18 @@ static int ask(struct shmi_net *net, struct fi_info *hints, uint64_t order)
     return rc;
 }
 
+static void say_there_is_none(struct shmi_net *net, struct shmi_net_facts *facts)
+{
+    char provider[32];
+    char domain[32];
+    const char *named = config(net, "ofi_provider", provider, sizeof(provider));
+    const char *where = config(net, "ofi_domain", domain, sizeof(domain));
+    snprintf(facts->what, sizeof(facts->what), "libfabric has no usable provider%s%s%s%s%s",
+             named == NULL ? "" : " SHMEM_OFI_PROVIDER=", named == NULL ? "" : named,
+             where == NULL ? "" : " on SHMEM_OFI_DOMAIN=", where == NULL ? "" : where,
+             named == NULL && where == NULL ? " with RMA and atomics" : "");
+}
+
 static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
 {
     struct fi_info *hints = hints_of(net);
@@ -143,8 +159,7 @@ static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
     }
     fi_freeinfo(hints);
     if (net->info == NULL) {
-        snprintf(facts->what, sizeof(facts->what),
-                 "no libfabric provider has RMA and atomics on reliable datagrams");
+        say_there_is_none(net, facts);
         return rc == -ENOMEM ? rc : -ENODEV;
     }
     net->info->tx_attr->op_flags = 0; /* delivery reports only where asked for */

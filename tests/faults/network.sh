@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# network.sh -- networks that are not there: each is one clear line, at once.
+# shellcheck source-path=SCRIPTDIR source=faults.sh
+. "$(dirname "$0")/faults.sh"
+heap=$programs/heap
+export SHMEM_NODE_SHARING=no
+
+# fails_with_line <pattern>...: one line of stderr has all of these, and it is the only error.
+fails_with_line() {
+    has_failed && line_has "$@" && [ "$(grep -c 'npushmem: .*error' "$tmp/err")" = 1 ]
+}
+
+# A copy of the library without modules; what is put beside it is what it finds.
+mkdir -p "$tmp/lib/npushmem"
+cp "$build"/.libs/libnpushmem.so.* "$tmp/lib"
+
+job 2 -x SHMEM_TRANSPORT=tcpip "$heap" 100
+check "a network nobody knows" has_failed
+check "is named, with those there are" line_has SHMEM_TRANSPORT tcpip verbs ofi
+
+if [ -e "$build/.libs/npushmem/ofi.so" ]; then
+    job 2 -x SHMEM_TRANSPORT=ofi -x SHMEM_OFI_PROVIDER=nosuch "$heap" 100
+    check "a provider that is not there" fails_with_line ofi SHMEM_OFI_PROVIDER=nosuch
+    job 2 -x SHMEM_TRANSPORT=ofi -x SHMEM_OFI_DOMAIN=nowhere "$heap" 100
+    check "a domain that is not there" fails_with_line ofi SHMEM_OFI_DOMAIN=nowhere
+else
+    skip "providers" "built without libfabric"
+fi
+
+directory=$LD_LIBRARY_PATH
+export LD_LIBRARY_PATH="$tmp/lib:$directory"
+job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
+check "a module that is not there" fails_with_line 'ofi\.so' 'no such file'
+cp "$build"/.libs/libnpushmem.so "$tmp/lib/npushmem/ofi.so"
+job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
+check "a file that is no module of this version" fails_with_line 'ofi\.so' 'another version'
+export LD_LIBRARY_PATH="$directory"
+
+finish
