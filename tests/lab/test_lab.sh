@@ -15,6 +15,11 @@ of_lab() { # <name>
     done
 }
 
+# Is there a process with that argument?  It is the host's shell that lists the processes.
+sees() { # <host> <argument>
+    on "$1" sh -c "grep -qsz '^$2\$' /proc/[0-9]*/cmdline"
+}
+
 has_no_processes() { # <name>
     [ -z "$(of_lab "$1")" ]
 }
@@ -65,12 +70,12 @@ strangers() {
     check "/tmp is a host's own" no on host2 ls /tmp/here
     check "/dev/shm is there" on host1 rm /dev/shm/here
     timeout 60 "$lab" exec host1 sleep 47 &
-    wait_for 20 on host1 grep -qsz '^47$' /proc/[0-9]*/cmdline
-    check "its own processes are seen" on host1 grep -qsz '^47$' /proc/[0-9]*/cmdline
-    check "those of another host are not" no on host2 grep -qsz '^47$' /proc/[0-9]*/cmdline
+    wait_for 20 sees host1 47
+    check "its own processes are seen" sees host1 47
+    check "those of another host are not" no sees host2 47
     kill $! 2>/dev/null
     check "the end of the command outside is the end inside" \
-        wait_for 20 no on host1 grep -qsz '^47$' /proc/[0-9]*/cmdline
+        wait_for 20 no sees host1 47
     check "the source tree is seen" on host3 [ -f "$src/tests/lab/lab" ]
     check "the build tree is seen" on host3 [ -x "$build/tools/oshrun" ]
     check "a status is passed on" [ "$(on host1 sh -c 'exit 5' || echo $?)" = 5 ]
@@ -120,7 +125,7 @@ jobs_in_it() {
     job -n 3 sh -c 'setsid sleep 48 >/dev/null 2>&1 & sleep 0.5'
     check "processes left behind are a failure" status_is 99
     check "and named" says 'left running: sleep 48'
-    check "and killed" no on head grep -qsz '^48$' /proc/[0-9]*/cmdline
+    check "and killed" no sees head 48
 }
 
 # Runs that are killed without a chance to clean up.
@@ -131,7 +136,7 @@ killed() {
     kill -9 $pid
     wait $pid 2>/dev/null
     check "killed, its processes end" wait_for 20 \
-        no on head grep -qsz 'pmix_probe$' /proc/[0-9]*/cmdline
+        no sees head '.*pmix_probe'
     LAB_NAME=none "$lab" run -n 2 "$probe" say sleep >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     check "a job in a lab of its own runs" wait_for 20 grep -q 'PE 1' "$tmp/out"
@@ -161,7 +166,7 @@ LAB_NAME="s$$" "$lab" down
 check "the second is gone" is_gone "s$$"
 check "the first is not" on host1 true
 on host1 sleep 49 &
-wait_for 20 on host1 grep -qsz '^49$' /proc/[0-9]*/cmdline
+wait_for 20 sees host1 49
 check "down" "$lab" down
 wait $!
 check "nothing of it is left" is_gone "$LAB_NAME"
