@@ -204,7 +204,7 @@ static int choose(const struct shmi_blob *blobs)
             return i;
         }
         bool asked = strcmp(shmi_config.transport, "auto") != 0;
-        if (shmi_job.my_pe == 0) {
+        if (shmi_job.my_pe == 0 && (asked || shmi_debugging)) {
             shmi_log(asked ? SHMI_ERROR : SHMI_DEBUG, __FILE__, __LINE__,
                      "SHMEM_TRANSPORT=%s is not usable on PE %d: %s: %s", candidates.names[i], pe,
                      offer.facts.what, strerror(-offer.status));

@@ -312,6 +312,78 @@ static void neighbours(void)
     shmem_free((void *)line);
 }
 
+/* On one line of one PE, from all PEs at once: every operation, on 4 and on 8 bytes.  What is known
+ * in the end is exact.  Among PEs on several hosts some do it with their CPU and some through the
+ * network, and to the word that must make no difference. */
+struct anvil {
+    uint64_t sum;
+    uint32_t sum4, bits4;
+    uint64_t bits, swapped, last_set;
+    volatile uint32_t stored;
+    uint32_t swapped4;
+    uint64_t swapped_out; /* of this PE */
+};
+
+static void strike(struct anvil *anvil, uint32_t i, int at)
+{
+    const uint64_t id = (uint64_t)shmem_my_pe() * 1000000 + i + 1;
+    const uint32_t mine = 1u << (shmem_my_pe() % 32);
+    const uint64_t mine8 = (uint64_t)mine << 32;
+    shmem_uint64_atomic_add(&anvil->sum, 3, at);
+    shmem_uint32_atomic_inc(&anvil->sum4, at);
+    uint64_t before = shmem_uint64_atomic_fetch_inc(&anvil->sum, at);
+    for (uint64_t seen; (seen = shmem_uint64_atomic_compare_swap(&anvil->sum, before, before + 1,
+                                                                 at)) != before;) {
+        before = seen;
+    }
+    check(shmem_uint64_atomic_fetch(&anvil->sum, at) > before, "%lu ran back", (long)before);
+    shmem_uint32_atomic_fetch_add(&anvil->sum4, 2, at);
+    check((shmem_uint32_atomic_fetch_or(&anvil->bits4, mine, at) & mine) == 0, "or of 4");
+    shmem_uint64_atomic_or(&anvil->bits, mine8, at);
+    check((shmem_uint64_atomic_fetch_xor(&anvil->bits, mine8, at) & mine8) != 0, "xor of 8");
+    check((shmem_uint32_atomic_fetch_and(&anvil->bits4, ~mine, at) & mine) != 0, "and of 4");
+    anvil->swapped_out ^= id ^ shmem_uint64_atomic_swap(&anvil->swapped, id, at);
+    anvil->swapped_out ^=
+        (uint32_t)id ^ shmem_uint32_atomic_swap(&anvil->swapped4, (uint32_t)id, at);
+    shmem_uint64_atomic_set(&anvil->last_set, id, at);
+}
+
+static void hammer(void)
+{
+    const uint32_t rounds = (uint32_t)conformance_rounds(3000);
+    int n = shmem_n_pes();
+    int at = n / 2;
+    struct anvil *anvil = shmem_align(64, sizeof(*anvil));
+    if (n > 32) {
+        skip("words have 32 bits");
+        shmem_free((void *)anvil);
+        return;
+    }
+    memset((void *)anvil, 0, sizeof(*anvil));
+    shmem_barrier_all();
+    for (uint32_t i = 0; i < rounds; i++) {
+        anvil->stored = i;
+        strike(anvil, i, at);
+        check(anvil->stored == i, "a store was undone");
+    }
+    shmem_barrier_all();
+    uint64_t out = 0;
+    for (int pe = 0; pe < n && shmem_my_pe() == at; pe++) {
+        out ^= shmem_uint64_g(&anvil->swapped_out, pe);
+    }
+    if (shmem_my_pe() == at) {
+        const uint64_t all = (uint64_t)rounds * (uint64_t)n;
+        check(anvil->sum == 5 * all && anvil->sum4 == 3 * all, "sums %lu %u, to be %lu %lu",
+              (long)anvil->sum, anvil->sum4, (long)(5 * all), (long)(3 * all));
+        check(anvil->bits == 0 && anvil->bits4 == 0, "bits %#lx %#x", (long)anvil->bits,
+              anvil->bits4);
+        check((out ^ anvil->swapped ^ anvil->swapped4) == 0, "something swapped in got lost");
+        check((anvil->last_set - 1) % 1000000 < rounds, "set to %lu", (long)anvil->last_set);
+    }
+    shmem_barrier_all();
+    shmem_free((void *)anvil);
+}
+
 /* Static data are as good as the heap. */
 static int static_counter;
 static long static_long = 100;
@@ -367,6 +439,7 @@ int main(int argc, char **argv)
         {"swaps", swaps},
         {"bits", bits},
         {"neighbouring words", neighbours},
+        {"every operation on one line", hammer},
         {"static data", static_data},
         {"progress while the target computes", progress},
     };
