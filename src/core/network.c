@@ -18,6 +18,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/fork.h"
+#include "core/npu.h"
 #include "core/segment.h"
 #include "transport/transport.h"
 
@@ -28,6 +29,8 @@ struct offer {
     int32_t status; /* 0, or -errno */
     uint32_t address_len;
     uint64_t key[SHMI_HOST_SEGMENTS];
+    uint64_t device_key;    /* of the device's memory */
+    int32_t device_exposed; /* it is registered */
     struct shmi_net_facts facts;
 };
 
@@ -80,7 +83,7 @@ static bool is_mixed_with(int pe)
 {
     bool by_store = false;
     bool by_network = false;
-    for (int i = 0; i < SHMI_SEGMENTS; i++) {
+    for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         const struct shmi_window *window = &shmi_segments[i].window[pe];
         if (shmi_segments[i].len != 0) {
             by_store = by_store || window->map != NULL;
@@ -119,6 +122,16 @@ static int expose(struct shmi_network *network, uint64_t *keys)
     return 0;
 }
 
+/* Device memory, too, where the network can; otherwise it is staged. */
+static void expose_device(struct shmi_network *network, struct offer *offer)
+{
+    struct shmi_memory memory;
+    if (shmi_npu_exposure(&memory)) {
+        offer->device_exposed =
+            network->transport->expose(network->net, &memory, &offer->device_key) == 0;
+    }
+}
+
 static void withdraw(struct shmi_network *network, const uint64_t *keys)
 {
     for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
@@ -147,6 +160,7 @@ static void try_candidate(int i)
     }
     offer->status = expose(network, offer->key);
     if (offer->status == 0) {
+        expose_device(network, offer);
         offer->status = network->transport->address(network->net, &candidates.addresses[i]);
     }
     offer->address_len = (uint32_t)candidates.addresses[i].len;
@@ -220,6 +234,9 @@ static int adopt(int chosen, const struct shmi_blob *blobs)
     candidates.networks[chosen].net = NULL;
     candidates.networks[chosen].handle = NULL;
     struct shmi_net_facts *facts = &shmi_network.facts;
+    if (candidates.offers[chosen].device_exposed != 0) {
+        shmi_npu_exposed(candidates.offers[chosen].device_key);
+    }
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         struct shmi_blob address;
         struct offer offer = offer_of(&blobs[pe], chosen, &address);
@@ -287,7 +304,12 @@ int shmi_network_open(void)
     }
     for (int i = 0; i < candidates.n; i++) {
         if (candidates.networks[i].net != NULL) {
+            struct shmi_memory memory;
             withdraw(&candidates.networks[i], candidates.offers[i].key);
+            if (candidates.offers[i].device_exposed != 0 && shmi_npu_exposure(&memory)) {
+                candidates.networks[i].transport->withdraw(candidates.networks[i].net, &memory,
+                                                           candidates.offers[i].device_key);
+            }
             shmi_transport_close(&candidates.networks[i]);
         }
         free(candidates.addresses[i].bytes);

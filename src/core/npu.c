@@ -34,8 +34,9 @@ struct offer {
 };
 
 static struct {
-    struct shmi_memory exposed; /* to the network; base NULL: nothing */
-    uint64_t key;
+    struct offer mine;
+    bool created;
+    bool exposed; /* to the network */
 } npu;
 
 static bool is_wanted(void)
@@ -57,32 +58,46 @@ int shmi_npu_open(void)
     return shmi_device_open(&shmi_accelerator, shmi_config.device, true, &shmi_services);
 }
 
-/* Let the network reach it, where adapters can. */
-static void expose(char *base, size_t len, struct offer *mine)
+bool shmi_npu_exposure(struct shmi_memory *memory)
 {
     struct shmi_nic how;
-    npu.exposed = (struct shmi_memory){.base = NULL};
-    shmi_accelerator.device->nic(shmi_accelerator.npu, base, len, &how);
-    if (shmi_network.net == NULL || how.way == SHMI_NIC_NONE) {
-        return;
+    const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    if (seg->len == 0) {
+        return false;
     }
-    struct shmi_memory memory = {
+    shmi_accelerator.device->nic(shmi_accelerator.npu, seg->base, seg->len, &how);
+    *memory = (struct shmi_memory){
         .base = how.addr,
-        .len = len,
+        .len = npu.mine.len,
         .device = how.host_loads ? NULL : shmi_accelerator.device->name,
         .dmabuf = how.way == SHMI_NIC_DMABUF ? how.fd : -1,
         .offset = how.offset,
     };
-    if (shmi_network.transport->expose(shmi_network.net, &memory, &npu.key) == 0) {
-        npu.exposed = memory;
-        mine->registered = 1;
-        mine->addr = (uintptr_t)how.addr;
-        mine->key = npu.key;
+    return how.way != SHMI_NIC_NONE;
+}
+
+void shmi_npu_exposed(uint64_t key)
+{
+    struct shmi_memory memory = {.base = NULL};
+    npu.exposed = shmi_npu_exposure(&memory);
+    npu.mine.registered = npu.exposed;
+    npu.mine.addr = (uintptr_t)memory.base;
+    npu.mine.key = key;
+}
+
+/* A network that is there already, when the device comes late. */
+static void expose_late(void)
+{
+    uint64_t key = 0;
+    struct shmi_memory memory = {.base = NULL};
+    if (shmi_network.net != NULL && !npu.exposed && shmi_npu_exposure(&memory) &&
+        shmi_network.transport->expose(shmi_network.net, &memory, &key) == 0) {
+        shmi_npu_exposed(key);
     }
 }
 
-/* My memory, and what the others have to know of it. */
-static struct offer make_offer(void)
+/* My memory, and what the others have to know of it; a failure is told to them as well. */
+static struct offer make_memory(void)
 {
     const struct shmi_device *device = shmi_accelerator.device;
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
@@ -100,11 +115,18 @@ static struct offer make_offer(void)
         mine.status = device->share(shmi_accelerator.npu, base, mine.len, &mine.share);
     }
     if (mine.status == 0) {
-        expose(base, mine.len, &mine);
         strncpy(mine.name, device->name, sizeof(mine.name) - 1);
         *seg = (struct shmi_segment){.base = base, .len = mine.len, .name = "device heap"};
     }
     return mine;
+}
+
+void shmi_npu_create(void)
+{
+    if (shmi_accelerator.npu != NULL && !npu.created) {
+        npu.mine = make_memory();
+        npu.created = true;
+    }
 }
 
 /* A PE's memory as it is from here. */
@@ -122,7 +144,8 @@ static int join_pe(const struct offer *offer, const struct offer *mine, int pe)
     peer->registered = offer->registered != 0;
     void *map = seg->base;
     int rc = 0;
-    bool near = offer->host == mine->host && strcmp(offer->name, mine->name) == 0;
+    bool near = offer->host == mine->host && shmi_config.node_sharing &&
+                strcmp(offer->name, mine->name) == 0;
     if (pe != shmi_job.my_pe) {
         map = NULL;
         rc = near ? shmi_accelerator.device->map(shmi_accelerator.npu, &offer->share, &map) : 0;
@@ -155,12 +178,15 @@ int shmi_npu_join(void)
     if (shmi_accelerator.npu == NULL || shmi_hbm_on) {
         return 0;
     }
-    struct offer mine = make_offer();
-    struct shmi_blob blob = {.bytes = &mine, .len = sizeof(mine)};
+    if (!npu.created) {
+        shmi_npu_create();
+        expose_late();
+    }
+    struct shmi_blob blob = {.bytes = &npu.mine, .len = sizeof(npu.mine)};
     struct shmi_blob *blobs = calloc((size_t)shmi_job.n_pes, sizeof(*blobs));
     int rc = blobs == NULL ? -ENOMEM : shmi_job_exchange(&blob, blobs);
     if (rc == 0) {
-        rc = join_all(&mine, blobs);
+        rc = join_all(&npu.mine, blobs);
         for (int pe = 0; pe < shmi_job.n_pes; pe++) {
             free(blobs[pe].bytes);
         }
@@ -206,10 +232,12 @@ void shmi_npu_close(void)
 {
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
     shmi_hbm_on = false;
-    if (npu.exposed.base != NULL) {
-        shmi_network.transport->withdraw(shmi_network.net, &npu.exposed, npu.key);
-        npu.exposed.base = NULL;
+    struct shmi_memory memory = {.base = NULL};
+    if (npu.exposed && shmi_npu_exposure(&memory)) {
+        shmi_network.transport->withdraw(shmi_network.net, &memory, npu.mine.key);
     }
+    npu.exposed = false;
+    npu.created = false;
     shmi_device_close(&shmi_accelerator);
     free(seg->window);
     free(shmi_hbm_peers);

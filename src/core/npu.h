@@ -11,9 +11,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* At the start of init, before the library has threads: open what the variables ask for. */
 int shmi_npu_open(void);
+
+/* Before the network is opened: this PE's device memory, so that the network can reach it. */
+void shmi_npu_create(void);
+
+/* For a network: what it is to register of the device's memory, or false; and the key it gave. */
+struct shmi_memory;
+bool shmi_npu_exposure(struct shmi_memory *memory);
+void shmi_npu_exposed(uint64_t key);
 
 /* At its end, and where an extension asks for it: the symmetric device heap, known to all PEs.  All
  * PEs call it.  0 or -errno after logging. */

@@ -154,6 +154,7 @@ static void open_all(void)
     require(shmi_segment_create(&mine));
     struct shmi_card *cards = exchange_cards(&mine);
     require(shmi_segment_join(cards));
+    shmi_npu_create();
     require(shmi_network_open());
     publish_status(SHMI_PRESENT);
     shmi_wait_open(cards);

@@ -115,7 +115,7 @@ static inline int conformance_total(int mine)
         fprintf(stderr, "# PE %d: no symmetric memory for the result\n", shmem_my_pe());
         exit(1);
     }
-    *word = mine;
+    shmem_putmem(word, &mine, sizeof(mine), shmem_my_pe()); /* it may be device memory */
     shmem_barrier_all();
 
     int total = 0;
