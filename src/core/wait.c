@@ -5,7 +5,7 @@
  *     spin     politely, where every PE has a core of its own
  *     yield    a yield on an idle core costs little more than a look at the word; on a shared one
  *              it lets the PE run that is waited for
- *     nap      for a sixteenth of the time already waited, at most a millisecond or few: so the nap
+ *     nap      for a sixteenth of the time already waited, at most some milliseconds: so the nap
  *              never makes a wait more than some percent longer, and a PE that waits long needs no
  *              CPU
  */
@@ -34,7 +34,7 @@ enum {
     YIELD_NS = 1000 * 1000, /* with a core of one's own */
     YIELD_SHARED_NS = 200 * 1000,
     NAP_MIN_NS = 10 * 1000,
-    NAP_MAX_NS = 1000 * 1000,
+    NAP_MAX_NS = 4 * 1000 * 1000,
     NAP_MAX_NETWORK_NS = 4 * NAP_MAX_NS, /* a look at a network costs more */
     NAP_SHARE = 16,
     LOOKS_PER_CLOCK = 16, /* reading the clock costs as much as several looks */
