@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# faults.sh -- kernels that crash or hang, hosts that touch device memory, blocks that were freed,
+# PEs that are killed: each is told in one clear line, ends the job, and leaves nothing.
+# shellcheck source-path=SCRIPTDIR source=../faults/faults.sh
+. "$(dirname "$0")/../faults/faults.sh"
+misuse=$build/tests/device/misuse
+: "${SHMEM_LAUNCHER:=own}" # which starts and ends quickest
+export SHMEM_LAUNCHER
+
+# wrong <case> <patterns that one line must have>
+wrong() {
+    name=$1
+    shift
+    job 2 "$misuse" "$name"
+    check "$name: the job fails" has_failed
+    check "$name: nobody goes on" says_not survived
+    check "$name: one line has: $*" line_has npushmem "$@"
+    check "$name: nothing is left" nothing_left
+}
+
+wrong touch 'PE 1' 'device memory' 0x 'shmem_get'
+wrong crash 'PE 1' 'kernel storing_kernel' 'block 2 of 4' 'Segmentation fault at address 0x' \
+    'not device memory'
+wrong unseen 'PE 1' 'kernel storing_kernel' 'block 2 of 4' 'null pointer'
+wrong bad_kernel 'PE 1' 'device fault' 'block 0 of 1'
+SHMEM_SIM_TIMEOUT=1
+export SHMEM_SIM_TIMEOUT
+wrong endless 'PE 1' 'kernel endless_kernel' 'not ended after 1 s' 'running: 1'
+unset SHMEM_SIM_TIMEOUT
+wrong call 'shmem_barrier_all' 'by a kernel'
+wrong outside 'PE 1' 'shmem_long_p' '0x' 'not in the symmetric device heap'
+wrong freed_twice shmem_free 0x 'freed before'
+wrong no_stream shmemx_stream_create 'no device is open' shmemx_device_open
+SHMEM_CHECK=1
+export SHMEM_CHECK
+wrong freed shmem_long_p 0x 'was it freed'
+unset SHMEM_CHECK
+SHMEM_DEVICE=none
+export SHMEM_DEVICE
+wrong memory shmemx_calloc_device 'SHMEM_DEVICE=none'
+unset SHMEM_DEVICE
+
+job 2 "$misuse" killed
+check "a PE that is killed with a kernel running: the job fails" has_failed
+check "a PE that is killed with a kernel running: nothing is left" nothing_left
+job 2 "$misuse" memory
+check "without a fault, all goes well" status_is 0
+check "without a fault, nothing is left" nothing_left
+finish

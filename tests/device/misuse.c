@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * misuse.c -- programs that go wrong on a device; faults.sh runs them.
+ *
+ * Usage: misuse <case>.  PE 1 does it, or the only PE; the others wait for it in a barrier.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <shmem.h>
+#include <shmemx.h>
+
+static long *device; /* symmetric */
+
+static void sync_stream(void)
+{
+    shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
+}
+
+static void touch(void)
+{
+    *(volatile long *)device = 1;
+}
+
+static void storing_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    (void)n_blocks;
+    if (block == 2) {
+        **(volatile long **)args = 1;
+    }
+}
+
+static void crash(void)
+{
+    static long host; /* the kernel follows an address in the middle of nowhere */
+    long *nowhere = (long *)((uintptr_t)&host ^ (uintptr_t)1 << 45);
+    shmemx_launch(storing_kernel, 4, &nowhere, sizeof(nowhere), SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
+/* Nobody synchronises with the stream: the host waits for what the kernel should have stored. */
+static void crash_unseen(void)
+{
+    long *nowhere = NULL;
+    shmemx_launch(storing_kernel, 4, &nowhere, sizeof(nowhere), SHMEMX_STREAM_DEFAULT);
+    shmem_long_wait_until(device, SHMEM_CMP_EQ, 1);
+}
+
+static void bad_kernel(void)
+{
+    shmemx_kernel_t *kernel = NULL;
+    memcpy(&kernel, &(void *){&device}, sizeof(kernel));
+    shmemx_launch(kernel, 1, NULL, 0, SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
+static void endless_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    (void)args;
+    (void)n_blocks;
+    while (block == 1) {
+        usleep(1000);
+    }
+}
+
+static void endless(void)
+{
+    shmemx_launch(endless_kernel, 2, NULL, 0, SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
+static void calling_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    (void)args;
+    (void)block;
+    (void)n_blocks;
+    shmem_barrier_all();
+}
+
+static void call(void)
+{
+    shmemx_launch(calling_kernel, 1, NULL, 0, SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
+/* Killed while a kernel runs. */
+static void killed(void)
+{
+    shmemx_launch(endless_kernel, 2, NULL, 0, SHMEMX_STREAM_DEFAULT);
+    usleep(100000);
+    kill(getpid(), SIGKILL);
+}
+
+static void outside(void)
+{
+    shmemx_device_info_t info;
+    shmemx_device_query(&info);
+    shmem_long_p(device + info.heap_size / sizeof(long), 1, 0);
+}
+
+/* What all PEs do. */
+static void freed(void)
+{
+    shmem_free(device);
+    shmem_long_p(device, 1, 0);
+}
+
+static void freed_twice(void)
+{
+    shmem_free(device);
+    shmem_free(device);
+}
+
+static void no_stream(void)
+{
+    shmemx_stream_t stream;
+    shmemx_stream_create(&stream);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    int all;    /* all PEs do it */
+    int memory; /* it wants device memory before */
+} cases[] = {
+    {"touch", touch, 0, 1},         {"crash", crash, 0, 1},
+    {"unseen", crash_unseen, 0, 1}, {"bad_kernel", bad_kernel, 0, 1},
+    {"endless", endless, 0, 1},     {"call", call, 0, 1},
+    {"killed", killed, 0, 1},       {"outside", outside, 0, 1},
+    {"freed", freed, 1, 1},         {"freed_twice", freed_twice, 1, 1},
+    {"no_stream", no_stream, 1, 0}, {"memory", sync_stream, 1, 1},
+};
+
+int main(int argc, char **argv)
+{
+    shmem_init();
+    for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(argv[1], cases[i].name) != 0) {
+            continue;
+        }
+        device = cases[i].memory ? shmemx_calloc_device(8, sizeof(long)) : NULL;
+        if (cases[i].all || shmem_my_pe() == shmem_n_pes() - 1) {
+            cases[i].run();
+        }
+        shmem_barrier_all();
+        printf("PE %d survived\n", shmem_my_pe());
+    }
+    shmem_finalize();
+    return 0;
+}
