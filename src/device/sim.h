@@ -131,6 +131,9 @@ int sim_process_tell(struct shmi_npu *npu, const struct sim_command *command, in
 /* Begin to run kernels. */
 void sim_cores_start(struct sim_shared *shared);
 
+/* Memory was mapped or unmapped. */
+void sim_cores_mapped(void);
+
 /* ---- sim_memory.c: in the PE's process --------------------------------------------------------- */
 
 int sim_memory_open(struct shmi_npu *npu);

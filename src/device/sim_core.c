@@ -20,6 +20,7 @@ enum { SIGNAL_STACK = 64 * 1024 };
 static struct {
     struct sim_shared *shared;
     pthread_mutex_t lock; /* of the launches' next: who takes which block */
+    uint32_t maps;        /* changes of the memory that this process has */
 } cores = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local int my_core = -1;
@@ -66,9 +67,17 @@ static struct sim_launch *take_block(uint32_t *block)
     return oldest;
 }
 
+/* Kernels come after what was mapped for them, which the PE's process knows; here it is said in
+ * terms that a thread sanitizer of this process understands. */
+void sim_cores_mapped(void)
+{
+    __atomic_add_fetch(&cores.maps, 1, __ATOMIC_RELEASE);
+}
+
 static void run_block(struct sim_launch *launch, uint32_t block)
 {
     struct sim_core *core = &cores.shared->core[my_core];
+    (void)shmi_load_acquire(&cores.maps);
     core->block = block;
     shmi_store_release(&core->launch, (uint32_t)(launch - cores.shared->launch) + 1);
     if (shmi_load_relaxed(&launch->started) == 0) {

@@ -62,7 +62,9 @@ static int32_t obey(const struct sim_command *command, int fd)
         map = mmap(command->addr, command->len, PROT_NONE, flags | MAP_PRIVATE | MAP_ANONYMOUS, -1,
                    0);
     }
-    return map == MAP_FAILED ? -errno : 0;
+    int32_t rc = map == MAP_FAILED ? -errno : 0;
+    sim_cores_mapped();
+    return rc;
 }
 
 __attribute__((noreturn)) static void serve(int socket, pid_t parent)
