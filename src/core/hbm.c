@@ -5,6 +5,7 @@
  *     on the node         the device copies, between any two memories that are mapped
  *     through a network   straight, where adapters reach the memory; else in pieces through host
  *                         memory, one being copied while the one before it is on its way
+ *     otherwise           by the agent of the PE whose memory it is: hbm_agent.h
  */
 #include "core/hbm.h"
 
@@ -16,6 +17,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/check.h"
+#include "core/hbm_agent.h"
 #include "core/npu.h"
 #include "core/rma.h"
 #include "core/segment.h"
@@ -90,16 +92,12 @@ static char *reach(const void *addr, int pe)
     return map == NULL ? NULL : map + offset;
 }
 
-/* The same for the network; the job ends where that does not reach it either. */
-static struct shmi_remote remote_of(const char *who, const void *addr, int pe)
+/* Is it the PE's agent that has to move the bytes?  So it is where the network does not reach them
+ * either. */
+static bool needs_agent(const void *addr, int pe)
 {
-    if (shmi_segment_of(addr) == &shmi_segments[SHMI_SEGMENT_DEVICE] &&
-        !shmi_hbm_peers[pe].registered) {
-        shmi_fatal("%s: the device memory of PE %d is neither mapped here nor registered with a "
-                   "network: SHMEM_SIM_P2P=no and SHMEM_SIM_NIC=none leave no way to it",
-                   who, pe);
-    }
-    return shmi_remote_of(who, addr, pe);
+    return shmi_segment_of(addr) == &shmi_segments[SHMI_SEGMENT_DEVICE] &&
+           !shmi_hbm_peers[pe].registered;
 }
 
 /* What the network may be given for a buffer of this PE's; NULL: it has to be staged. */
@@ -198,7 +196,11 @@ void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void 
         shmi_hbm_copy(there, source, len);
         return;
     }
-    struct shmi_remote to = remote_of(who, dest, pe);
+    if (needs_agent(dest, pe)) {
+        shmi_hbm_agent_put(who, dest, source, len, pe);
+        return;
+    }
+    struct shmi_remote to = shmi_remote_of(who, dest, pe);
     char *from = buffer_of(source, len);
     struct shmi_channel *ch = shmi_ctx_enter(ctx);
     if (from != NULL) {
@@ -220,7 +222,11 @@ void shmi_hbm_get(const char *who, struct shmi_ctx *ctx, void *dest, const void 
         shmi_hbm_copy(dest, there, len);
         return;
     }
-    struct shmi_remote from = remote_of(who, source, pe);
+    if (needs_agent(source, pe)) {
+        shmi_hbm_agent_get(who, dest, source, len, pe);
+        return;
+    }
+    struct shmi_remote from = shmi_remote_of(who, source, pe);
     char *to = buffer_of(dest, len);
     struct shmi_channel *ch = shmi_ctx_enter(ctx);
     if (to != NULL) {
@@ -248,7 +254,11 @@ void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struc
     if (amo_here(dest, amo, pe)) {
         return;
     }
-    struct shmi_remote at = remote_of(who, dest, pe);
+    if (needs_agent(dest, pe)) {
+        shmi_hbm_agent_amo(who, dest, amo, pe);
+        return;
+    }
+    struct shmi_remote at = shmi_remote_of(who, dest, pe);
     shmi_amo_by_network(shmi_ctx_enter(ctx), at, amo, when);
     shmi_ctx_leave(ctx);
 }

@@ -154,6 +154,11 @@ static void *allocate(const char *who, size_t size, size_t align, long hints)
     return rc == 0 ? pool->base + offset : NULL;
 }
 
+void *shmi_memory_take(size_t size, size_t align)
+{
+    return allocate("the library", size, align, 0);
+}
+
 /* A collective allocation: no bytes, no action; else a barrier before anybody may use it. */
 static void *allocate_all(const char *who, size_t size, size_t align, long hints)
 {

@@ -12,6 +12,7 @@
 #include "core/base/topology.h"
 #include "core/base/util.h"
 #include "core/hbm.h"
+#include "core/hbm_agent.h"
 #include "core/memory.h"
 #include "core/network.h"
 #include "core/segment.h"
@@ -173,6 +174,19 @@ static int join_all(const struct offer *mine, struct shmi_blob *blobs)
     return rc;
 }
 
+/* Is there memory of some PE that another reaches in no other way?  All PEs answer alike: mapping
+ * and registration are the variables' or the machines', which are the same for all. */
+static bool needs_agents(void)
+{
+    bool all_mapped = true;
+    bool all_registered = true;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        all_mapped = all_mapped && shmi_hbm_peers[pe].map != NULL;
+        all_registered = all_registered && shmi_hbm_peers[pe].registered;
+    }
+    return !all_mapped && !all_registered;
+}
+
 int shmi_npu_join(void)
 {
     if (shmi_accelerator.npu == NULL || shmi_hbm_on) {
@@ -193,6 +207,9 @@ int shmi_npu_join(void)
     }
     free(blobs);
     rc = rc == 0 ? shmi_memory_open_device() : rc;
+    if (rc == 0) {
+        rc = needs_agents() ? shmi_hbm_agent_open() : 0;
+    }
     if (rc == 0) {
         shmi_hbm_on = true;
         shmi_segment_set_open(false); /* a caller's buffer may be device memory from now on */
@@ -231,6 +248,7 @@ void shmi_npu_finish(void)
 void shmi_npu_close(void)
 {
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    shmi_hbm_agent_close();
     shmi_hbm_on = false;
     struct shmi_memory memory = {.base = NULL};
     if (npu.exposed && shmi_npu_exposure(&memory)) {

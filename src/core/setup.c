@@ -191,9 +191,9 @@ static void close_all(void)
     part();
     shmi_stats_print();
     shmi_store_relaxed(&shmi_stage, SHMI_AFTER_FINALIZE);
+    shmi_npu_close();
     shmi_team_close();
     shmi_ctx_close();
-    shmi_npu_close();
     shmi_network_close();
     shmi_memory_close();
     publish_status(SHMI_LEFT);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hbm_agent.h -- device memory that nobody else reaches: its PE's agent moves the bytes.
+ *
+ * Where devices do not map each other's memory and no adapter reaches it, each PE has a desk in its
+ * symmetric host memory and a thread that serves it.  Who wants something takes the desk, puts
+ * pieces of data and requests there, and is answered at his own.  One piece is on its way while the
+ * agent copies the one before it.
+ */
+#ifndef SHMI_HBM_AGENT_H
+#define SHMI_HBM_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/amo.h"
+
+/* All PEs alike; 0 or -errno after logging.  close: when nobody needs it any more. */
+int shmi_hbm_agent_open(void);
+void shmi_hbm_agent_close(void);
+bool shmi_hbm_agent_is_open(void);
+
+/* Done at both ends when they return.  addr is in the symmetric device heap. */
+void shmi_hbm_agent_put(const char *who, void *addr, const void *source, size_t len, int pe);
+void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t len, int pe);
+void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo, int pe);
+
+#endif
