@@ -48,10 +48,10 @@ int shmi_ofi_expose(struct shmi_net *net, const struct shmi_memory *mem, uint64_
         return -ENOTSUP;
     }
     if (net->by_offset && net->is_closed_to_regions) {
-        ofi_log(net, SHMI_ERROR,
-                "%s counts addresses from the start of a region, and the peers "
-                "have been told of all regions already",
-                net->info->fabric_attr->prov_name);
+        ofi_debug(net,
+                  "%s counts addresses from the start of a region, and the peers have been told of "
+                  "all regions already",
+                  net->info->fabric_attr->prov_name);
         return -ENOTSUP;
     }
     int i = take_region(net);
