@@ -25,7 +25,7 @@
 #include "device/device.h"
 
 /* Staging: pieces, and how many may be on their way. */
-#define PIECE  ((size_t)256 << 10)
+#define PIECE  ((size_t)1 << 20)
 #define PIECES 4
 
 bool shmi_hbm_on;

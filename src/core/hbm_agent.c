@@ -20,7 +20,8 @@
 #include "core/wait.h"
 #include "device/device.h"
 
-#define PIECE ((size_t)256 << 10)
+#define PIECE ((size_t)1 << 20)
+#define SLOTS 4 /* pieces and requests on their way */
 
 /* The agent's patience: looks with a pause, yields, then naps that grow. */
 enum { LOOKS = 200, YIELDS = 2000, NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 1000 * 1000 };
@@ -44,8 +45,8 @@ struct desk {
     _Alignas(SHMI_LINE) uint64_t served; /* the last number */
     _Alignas(SHMI_LINE) uint64_t answer; /* to my own requests: the number */
     uint64_t old;                        /* and an atomic's old value */
-    _Alignas(SHMI_LINE) struct request request[2];
-    _Alignas(4096) char data[2][PIECE];
+    _Alignas(SHMI_LINE) struct request request[SLOTS];
+    _Alignas(4096) char data[SLOTS][PIECE];
 };
 
 static struct {
@@ -86,8 +87,8 @@ static void serve_amo(const struct request *request, char *addr)
 
 static void serve(uint64_t number)
 {
-    struct request *request = &agent.desk->request[number & 1];
-    char *data = agent.desk->data[number & 1];
+    struct request *request = &agent.desk->request[number % SLOTS];
+    char *data = agent.desk->data[number % SLOTS];
     char *addr = shmi_segments[SHMI_SEGMENT_DEVICE].base + request->offset;
     int from = (int)request->from;
     switch (request->wish & 0xff) {
@@ -127,7 +128,7 @@ static void *run(void *unused)
     shmi_accelerator.device->enter(shmi_accelerator.npu);
     while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
         uint64_t next = agent.desk->served + 1;
-        if (shmi_load_acquire(&agent.desk->request[next & 1].number) == next) {
+        if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
             serve(next);
             look = 0;
         } else {
@@ -167,7 +168,7 @@ static void give_back(const char *who, int pe)
 /* The number goes last, when all before it has come. */
 static void ask(const char *who, struct request request, uint64_t number, int pe)
 {
-    struct request *there = &agent.desk->request[number & 1];
+    struct request *there = &agent.desk->request[number % SLOTS];
     request.from = (uint64_t)shmi_job.my_pe;
     shmi_put_slowly(who, &shmi_ctx_default, there, &request, offsetof(struct request, number), pe,
                     SHMI_NOW);
@@ -191,10 +192,10 @@ void shmi_hbm_agent_put(const char *who, void *addr, const void *source, size_t 
     uint64_t number = first;
     for (size_t at = 0; at < len; at += PIECE, number++) {
         size_t piece = shmi_min(len - at, PIECE);
-        if (number >= first + 2) {
-            await(who, number - 2, pe);
+        if (number >= first + SLOTS) {
+            await(who, number - SLOTS, pe);
         }
-        shmi_put_slowly(who, &shmi_ctx_default, agent.desk->data[number & 1],
+        shmi_put_slowly(who, &shmi_ctx_default, agent.desk->data[number % SLOTS],
                         (const char *)source + at, piece, pe, SHMI_NOW);
         ask(who, (struct request){.wish = WISH_PUT, .offset = offset_of(addr) + at, .len = piece},
             number, pe);
@@ -209,7 +210,7 @@ void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t le
     size_t pieces = (len + PIECE - 1) / PIECE;
     for (size_t i = 0, asked = 0; i < pieces; i++) {
         size_t at = i * PIECE;
-        for (; asked < pieces && asked < i + 2; asked++) {
+        for (; asked < pieces && asked < i + SLOTS; asked++) {
             size_t from = asked * PIECE;
             ask(who,
                 (struct request){.wish = WISH_GET,
@@ -219,7 +220,8 @@ void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t le
         }
         await(who, first + i, pe);
         shmi_get_slowly(who, &shmi_ctx_default, (char *)dest + at,
-                        agent.desk->data[(first + i) & 1], shmi_min(len - at, PIECE), pe, SHMI_NOW);
+                        agent.desk->data[(first + i) % SLOTS], shmi_min(len - at, PIECE), pe,
+                        SHMI_NOW);
     }
     give_back(who, pe);
 }

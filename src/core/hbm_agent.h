@@ -4,8 +4,8 @@
  *
  * Where devices do not map each other's memory and no adapter reaches it, each PE has a desk in its
  * symmetric host memory and a thread that serves it.  Who wants something takes the desk, puts
- * pieces of data and requests there, and is answered at his own.  One piece is on its way while the
- * agent copies the one before it.
+ * pieces of data and requests there, and is answered at his own.  Pieces are on their way while the
+ * agent copies those before them.
  */
 #ifndef SHMI_HBM_AGENT_H
 #define SHMI_HBM_AGENT_H
