@@ -9,7 +9,6 @@
 #include "core/base/config.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
-#include "core/base/topology.h"
 #include "core/base/util.h"
 #include "core/hbm.h"
 #include "core/hbm_agent.h"
@@ -26,7 +25,6 @@
 struct offer {
     int32_t status; /* 0, or -errno */
     int32_t registered;
-    uint64_t host; /* shmi_topology_host() */
     uint64_t len;
     uint64_t addr; /* for the network */
     uint64_t key;
@@ -102,7 +100,7 @@ static struct offer make_memory(void)
 {
     const struct shmi_device *device = shmi_accelerator.device;
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
-    struct offer mine = {.host = shmi_topology_host(), .len = shmi_config.device_size};
+    struct offer mine = {.len = shmi_config.device_size};
     void *base = NULL;
     if (mine.len == 0) {
         mine.len = DEFAULT_SIZE;
@@ -145,7 +143,7 @@ static int join_pe(const struct offer *offer, const struct offer *mine, int pe)
     peer->registered = offer->registered != 0;
     void *map = seg->base;
     int rc = 0;
-    bool near = offer->host == mine->host && shmi_config.node_sharing &&
+    bool near = shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL && /* on this node */
                 strcmp(offer->name, mine->name) == 0;
     if (pe != shmi_job.my_pe) {
         map = NULL;

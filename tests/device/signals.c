@@ -121,6 +121,8 @@ static void from_kernels(void)
     uint64_t *there = shmemx_ptr_device(sig, right_of(me));
     if (there != NULL) {
         shmemx_launch(count, 6, &there, sizeof(there), SHMEMX_STREAM_DEFAULT);
+    }
+    if (shmemx_ptr_device(sig, left_of(me)) != NULL) {
         shmem_signal_wait_until(sig, SHMEM_CMP_EQ, 6);
     }
     shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
