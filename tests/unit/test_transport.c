@@ -2,11 +2,13 @@
 /*
  * test_transport.c -- a network module through its table, without the library above it.
  *
- * Usage: test_transport [module.so | loop] [processes]
+ * Usage: test_transport [module.so | loop] [processes | stray]
  * Without arguments: loop, the oracle, with one process, and the modules built, with three.
+ * stray: what the module says of a put to memory that was not exposed.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "transport_job.h"
@@ -412,6 +414,45 @@ static void child(const char *module, int me, int n)
     _exit(board->failed != 0);
 }
 
+/* Does not come back from a network that knows what is exposed. */
+static void put_astray(const char *module, int me)
+{
+    uint64_t word = 1;
+    pe.me = me;
+    pe.n = 2;
+    shmi_log_set_pe(me);
+    alarm(120);
+    join(module);
+    if (me == 0) {
+        struct shmi_remote beyond = room_of(1, 0);
+        beyond.addr -= (uint64_t)1 << 30;
+        pe.t->put(pe.ch, beyond, &word, sizeof(word), SHMI_NOW);
+        pe.t->quiet(pe.ch);
+    }
+    meet(); /* PE 1 is here until PE 0 is gone, or returns */
+    leave();
+}
+
+static int stray(const char *module)
+{
+    board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t other = fork();
+    if (other == 0) {
+        put_astray(module, 1);
+        _exit(0);
+    }
+    pid_t first = fork();
+    if (first == 0) {
+        put_astray(module, 0);
+        _exit(0);
+    }
+    int status;
+    waitpid(first, &status, 0);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? 0 : 1;
+}
+
 static void try_module(const char *module, int n)
 {
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -443,6 +484,9 @@ int main(int argc, char **argv)
         return 1;
     }
     shmi_debugging = shmi_config.debug;
+    if (argc > 2 && strcmp(argv[2], "stray") == 0) {
+        return stray(argv[1]);
+    }
     if (argc > 1) {
         try_module(argv[1], argc > 2 ? atoi(argv[2]) : strcmp(argv[1], "loop") == 0 ? 1 : 3);
         return done();
