@@ -292,7 +292,7 @@ SHMEMX_DEVICE void shmemx_move(SHMEMX_GM void *dst, SHMEMX_GM const void *src, s
 
 #else
 
-/* ---- host C and C++: threads of a CPU, also those that play a device's cores ------------------ */
+/* ---- host C and C++: threads of a CPU, also those that play a device's cores ----------------- */
 
 #include <sched.h> /* also says that there is sched_yield */
 #include <string.h>

@@ -6,7 +6,7 @@
  * slots, in memory that device and host share.  A producer takes a ticket t, fills slot t mod N and
  * is done; the host's engine takes the slots in order.
  *
- * Each of a slot's eight words carries a lap bit, which changes with every round of the ring: a slot
+ * Each of a slot's eight words carries a lap bit, which changes with every round of the ring: it
  * is whole when all eight have the bit of its ticket.  So words may arrive in any order, and no
  * fence stands between a command and a flag.  The bits that the lap bits displace travel in word 7,
  * with 15 bits of the ticket.
@@ -15,7 +15,8 @@
  *          1  remote region:8 | offset:55                or source stride
  *          2  length, or count of elements            5  pe:32 | team:31
  *          3  operand, signal value, or dest stride   6  reply slot:32 | cookie:31
- *                                                     7  op:8 type:8 subop:8 msb:8 flags:16 ticket:15
+ *                                                     7  op:8 type:8 subop:8 msb:8 flags:16
+ *                                                        ticket:15
  *
  * Back-pressure: `taken` is the first ticket that the engine has not taken.  A producer waits while
  * its ticket is N or more past it.  Between taking a ticket and sealing the slot it waits for
@@ -43,7 +44,7 @@
 /* Reply slots of a ring: one word says which are free. */
 #define SHMEMX_RING_REPLIES 64
 
-/* What a kernel's call returns.  Errors of operations nobody waits for are told by the next quiet. */
+/* What a kernel's call returns.  Errors of what nobody waits for are told by the next quiet. */
 enum {
     SHMEMX_OK,
     SHMEMX_STOPPED,     /* the host has stopped the ring: the job ends */

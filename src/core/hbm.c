@@ -116,7 +116,7 @@ static char *buffer_of(const void *addr, size_t len)
     return how.way == SHMI_NIC_NONE ? NULL : (char *)how.addr + offset;
 }
 
-/* ---- staging ----------------------------------------------------------------------------------- */
+/* ---- staging --------------------------------------------------------------------------------- */
 
 /* Host memory for pieces; one thread at a time has it, the next allocates its own. */
 static struct {
@@ -183,7 +183,7 @@ static void get_staged(const char *who, struct shmi_channel *ch, char *dest,
     leave_stage();
 }
 
-/* ---- the operations ---------------------------------------------------------------------------- */
+/* ---- the operations -------------------------------------------------------------------------- */
 
 void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len,
                   int pe, enum shmi_when when)

@@ -63,7 +63,7 @@ static inline uint64_t shmi_word_load(const void *word)
 /* As shmi_wait_reached, on either. */
 void shmi_word_wait_reached(const char *who, const void *word, uint64_t value, int pe);
 
-/* ---- coll_hbm.c: what coll.h promises, where dest or source is device memory ------------------- */
+/* ---- coll_hbm.c: what coll.h promises, where dest or source is device memory ----------------- */
 
 static inline bool shmi_hbm_either(const void *dest, const void *source)
 {

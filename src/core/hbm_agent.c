@@ -57,7 +57,7 @@ static struct {
     bool stop;
 } agent = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- the agent --------------------------------------------------------------------------------- */
+/* ---- the agent ------------------------------------------------------------------------------- */
 
 static uint64_t pack_amo(const struct shmi_amo *amo)
 {
@@ -138,7 +138,7 @@ static void *run(void *unused)
     return NULL;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* Take that PE's desk; the last number it has served. */
 static uint64_t take(const char *who, int pe)
@@ -243,7 +243,7 @@ void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo,
     give_back(who, pe);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 int shmi_hbm_agent_open(void)
 {

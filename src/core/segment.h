@@ -3,8 +3,9 @@
  * segment.h -- where symmetric memory is.
  *
  * A segment is a range of addresses of this process that every PE has: the heap, the executable's
- * global and static variables, and the device's heap.  Base addresses differ from PE to PE; an offset into
- * the segment means the same object everywhere.  A window says where the segment is on one PE.
+ * global and static variables, and the device's heap.  Base addresses differ from PE to PE; an
+ * offset into the segment means the same object everywhere.  A window says where the segment is on
+ * one PE.
  *
  *     heap segment:   | status page | slots of teams | what shmem_malloc hands out ... |
  *                     base          slots            heap

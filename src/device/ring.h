@@ -53,7 +53,7 @@ void shmi_ring_destroy(struct shmi_ring *ring);
  * where its header is not ours. */
 int shmi_ring_attach(struct shmi_ring *ring, void *here);
 
-/* The next command: 1.  0: there is none, or too many are in flight.  -EBADMSG, after logging, where
+/* The next command: 1.  0: there is none, or too many are in flight.  -EBADMSG, after logging, if
  * the slot holds another ticket than it must: the ring cannot be used any more. */
 int shmi_ring_take(struct shmi_ring *ring, shmemx_command_t *cmd, uint64_t *ticket);
 

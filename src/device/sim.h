@@ -109,7 +109,7 @@ struct shmi_npu {
 
 #define sim_log(npu, level, ...) ((npu)->services->log((level), __FILE__, __LINE__, __VA_ARGS__))
 
-/* ---- sim_process.c: the device process --------------------------------------------------------- */
+/* ---- sim_process.c: the device process ------------------------------------------------------- */
 
 enum sim_command_kind { SIM_MAP, SIM_UNMAP, SIM_QUIT };
 struct sim_command {
@@ -126,7 +126,7 @@ bool sim_process_lives(const struct shmi_npu *npu);
 /* Have it do something, with a descriptor or -1; its answer.  Under the lock. */
 int sim_process_tell(struct shmi_npu *npu, const struct sim_command *command, int fd);
 
-/* ---- sim_core.c: in the device process --------------------------------------------------------- */
+/* ---- sim_core.c: in the device process ------------------------------------------------------- */
 
 /* Begin to run kernels. */
 void sim_cores_start(struct sim_shared *shared);
@@ -134,7 +134,7 @@ void sim_cores_start(struct sim_shared *shared);
 /* Memory was mapped or unmapped. */
 void sim_cores_mapped(void);
 
-/* ---- sim_memory.c: in the PE's process --------------------------------------------------------- */
+/* ---- sim_memory.c: in the PE's process ------------------------------------------------------- */
 
 int sim_memory_open(struct shmi_npu *npu);
 void sim_memory_close(struct shmi_npu *npu);
@@ -156,7 +156,7 @@ void *sim_reach(const struct shmi_npu *npu, const void *addr);
 /* Is some memory at this address of the device window? */
 bool sim_is_mapped(struct shmi_npu *npu, const void *addr);
 
-/* ---- sim_touch.c: the program follows a device address ----------------------------------------- */
+/* ---- sim_touch.c: the program follows a device address --------------------------------------- */
 
 void sim_touch_open(struct shmi_npu *npu);
 void sim_touch_close(void);
@@ -167,7 +167,7 @@ uint64_t sim_instruction_of(const void *context);
 /* The name of a function, as far as the program tells it, else its address. */
 const char *sim_name_of(uint64_t addr, char *text, size_t len);
 
-/* ---- sim_stream.c ------------------------------------------------------------------------------ */
+/* ---- sim_stream.c ---------------------------------------------------------------------------- */
 
 int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **stream);
 void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
@@ -188,12 +188,12 @@ int sim_event_wait(struct shmi_npu *npu, struct shmi_event *event, struct shmi_s
 int sim_launch(struct shmi_npu *npu, struct shmi_stream *stream, const struct shmi_kernel *kernel);
 void sim_streams_close(struct shmi_npu *npu);
 
-/* ---- sim_kernel.c: in the PE's process --------------------------------------------------------- */
+/* ---- sim_kernel.c: in the PE's process ------------------------------------------------------- */
 
 /* Hand a kernel over and wait for its end.  Does not return where there is none. */
 void sim_kernel_run(struct shmi_npu *npu, const struct shmi_kernel *kernel);
 
-/* ---- small words ------------------------------------------------------------------------------- */
+/* ---- small words ----------------------------------------------------------------------------- */
 
 /* Between processes.  wait returns when the word is no longer value, when woken, after ms, or for
  * no reason. */

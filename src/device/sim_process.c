@@ -27,7 +27,7 @@ enum {
     QUIT_MS = 2000, /* for the device process to end by itself */
 };
 
-/* ---- in the device process --------------------------------------------------------------------- */
+/* ---- in the device process ------------------------------------------------------------------- */
 
 /* A command and the descriptor that came with it, or -1.  false: nobody is there any more. */
 static bool receive(int socket, struct sim_command *command, int *fd)
@@ -125,7 +125,7 @@ __attribute__((noreturn)) static void be_the_device(const struct shmi_npu *npu, 
     serve(socket, parent);
 }
 
-/* ---- in the PE's process ----------------------------------------------------------------------- */
+/* ---- in the PE's process --------------------------------------------------------------------- */
 
 int sim_process_start(struct shmi_npu *npu)
 {

@@ -54,7 +54,7 @@ struct shmi_event {
     int users;
 };
 
-/* ---- tasks ------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 static void do_copy(struct shmi_npu *npu, struct task *task)
 {
@@ -132,7 +132,7 @@ static void do_kernel(struct shmi_npu *npu, struct task *task)
     __atomic_sub_fetch(&npu->running, 1, __ATOMIC_ACQ_REL);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void *run_stream(void *arg)
 {
@@ -341,7 +341,7 @@ int sim_launch(struct shmi_npu *npu, struct shmi_stream *stream, const struct sh
     return rc;
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 int sim_event_create(struct shmi_npu *npu, struct shmi_event **result)
 {

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # test_hosts.sh -- jobs on several hosts: the conformance programs, and what can happen to a host.
-# LAB_PROGRAMS names the conformance programs to run, instead of all of them, or, on 3 hosts and a bad
-# cable, of some.
+# LAB_PROGRAMS names the conformance programs to run, instead of all of them, or, on 3 hosts and a
+# bad cable, of some.
 # shellcheck disable=SC2015,SC2317  # called by name
 # shellcheck source-path=SCRIPTDIR source=hosts.sh
 . "$(dirname "$0")/hosts.sh"

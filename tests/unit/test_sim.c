@@ -81,7 +81,7 @@ static void launch(shmi_kernel_fn *fn, unsigned n_blocks, const void *args, size
     }
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void test_copies(void)
 {
@@ -136,7 +136,7 @@ static void test_atomics(void)
     dev->free(npu, word);
 }
 
-/* ---- kernels and streams ----------------------------------------------------------------------- */
+/* ---- kernels and streams --------------------------------------------------------------------- */
 
 struct square {
     const int *in;
@@ -301,7 +301,7 @@ static void test_host_memory(void)
     dev->free(npu, meeting.device);
 }
 
-/* ---- between PEs ------------------------------------------------------------------------------- */
+/* ---- between PEs ----------------------------------------------------------------------------- */
 
 static struct board {
     struct shmi_share share;
@@ -386,7 +386,7 @@ static void test_adapters(void)
     unsetenv("SHMEM_SIM_NIC");
 }
 
-/* ---- faults ------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void crash(void *args, unsigned block, unsigned n_blocks)
 {
