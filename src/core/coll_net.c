@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * coll_net.c -- how members of a team meet where they do not share memory: steps, groups, boxes.
+ * coll_net.c -- how members of a team meet where they do not share memory: steps and groups.
  *
  * A synchronisation is a dissemination: in round r a member tells the one 2^r places ahead that
  * the 2^r members up to itself have arrived.  Each word has one writer and is told by a plain put
@@ -9,11 +9,6 @@
  * Odd and even steps have words of their own.  A member puts step n + 2 after it has finished step
  * n + 1, so all have entered n + 1, and finished n: they have seen what it put for n.  So there is
  * never more than one put on the way to a word, and nothing can overtake.
- *
- * A set of a box may be used by a call when all leaders have finished the call that used it before.
- * Each knows up to which call that is so: a step says it, and so does every algorithm in which each
- * leader waits, by way of others or not, for all others.  Where a row of calls is of another kind,
- * as broadcasts are, a step is made before the sets come round.
  */
 #include "core/coll_net.h"
 
@@ -92,7 +87,7 @@ void shmi_net_put(const char *who, const struct shmi_team *team, void *addr, con
     }
 }
 
-void shmi_box_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
+void shmi_net_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
                    size_t len, int to)
 {
     int pe = shmi_team_pe(team, to);
@@ -123,10 +118,8 @@ static struct shmi_slot *my_slot(const struct shmi_team *team)
     return (struct shmi_slot *)slots + team->id;
 }
 
-/* Let a word of the library's in member i's memory become value, after all that was written before
- * through mapped memory; and, if so wished, after what was put there. */
-static void tell(const char *who, const struct shmi_team *team, uint64_t *word, uint64_t value,
-                 bool after_puts, int i)
+void shmi_net_tell(const char *who, const struct shmi_team *team, uint64_t *word, uint64_t value,
+                   bool after_puts, int i)
 {
     int pe = shmi_team_pe(team, i);
     uint64_t *there = (uint64_t *)shmi_reach(word, pe);
@@ -144,14 +137,6 @@ static void tell(const char *who, const struct shmi_team *team, uint64_t *word, 
     leave();
 }
 
-/* All leaders have come to where this one is: they have finished all calls but, maybe, the last. */
-static void have_met(struct shmi_net_group *group)
-{
-    if (group->done + 1 < group->call) {
-        group->done = group->call - 1;
-    }
-}
-
 void shmi_net_step(const char *who, struct shmi_team *team)
 {
     uint64_t step = ++team->step;
@@ -161,11 +146,11 @@ void shmi_net_step(const char *who, struct shmi_team *team)
         int to = (team->my_pe + distance) % n;
         int from = (team->my_pe - distance + n) % n;
         uint64_t *word = &mine->round[round].net[team->lane][step & 1];
-        tell(who, team, word, step, false, to);
+        shmi_net_tell(who, team, word, step, false, to);
         shmi_wait_reached(who, word, step, shmi_team_pe(team, from));
     }
     if (team->lane == SHMI_LANE_LEADERS) {
-        have_met(team->net);
+        shmi_box_end(team, true);
     }
 }
 
@@ -312,68 +297,4 @@ char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine,
     }
     shmi_net_finish();
     return all;
-}
-
-/* ---- boxes ------------------------------------------------------------ */
-
-bool shmi_box_has(const struct shmi_team *team)
-{
-    return team->id < SHMI_BOXES;
-}
-
-/* The set of the present call, at the address by which the others' are found. */
-static struct shmi_box *my_box(const struct shmi_team *team)
-{
-    char *boxes = shmi_segments[SHMI_SEGMENT_HEAP].base + SHMI_BOXES_OFFSET;
-    return (struct shmi_box *)(void *)boxes + team->id;
-}
-
-void shmi_box_begin(const char *who, struct shmi_team *team)
-{
-    struct shmi_net_group *group = team->net;
-    group->call++;
-    if (group->done + SHMI_BOX_SETS < group->call) { /* somebody may still read in the set */
-        shmi_net_step(who, team);
-    }
-}
-
-void shmi_box_end(struct shmi_team *team, bool all_met)
-{
-    if (all_met) {
-        have_met(team->net);
-    }
-}
-
-char *shmi_box_room(const struct shmi_team *team)
-{
-    return my_box(team)->set[team->net->call % SHMI_BOX_SETS].room;
-}
-
-static uint64_t *flag_of(const struct shmi_team *team, int flag)
-{
-    return &my_box(team)->set[team->net->call % SHMI_BOX_SETS].flag[flag];
-}
-
-/* Numbers of one call are above those of all earlier ones, so that flags are never reset. */
-static uint64_t number_of(const struct shmi_team *team, uint64_t number)
-{
-    return (team->net->call << 20) + number;
-}
-
-void shmi_box_tell(const char *who, const struct shmi_team *team, int flag, uint64_t number, int to)
-{
-    tell(who, team, flag_of(team, flag), number_of(team, number), true, to);
-}
-
-void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uint64_t number,
-                    int from)
-{
-    shmi_wait_reached(who, flag_of(team, flag), number_of(team, number), shmi_team_pe(team, from));
-}
-
-void shmi_box_send(const char *who, const struct shmi_team *team, size_t place, const void *source,
-                   size_t len, int flag, int to)
-{
-    shmi_box_push(who, team, shmi_box_room(team) + place, source, len, to);
-    shmi_box_tell(who, team, flag, 1, to);
 }

@@ -11,8 +11,9 @@
  *
  *     steps   A member is told of a synchronisation through the network.  After it, members read
  *             each other's memory: payloads in the slots, or sources and dests where they lie.
- *     boxes   A member puts data into another's box, or into its dest, and then a number into a
- *             flag there.  The other waits for the number: a message takes one way, not two.
+ *     boxes   A member sends short data into another's box, where one sees by itself that it is
+ *             there: a message takes one way through the network, not two.  Long data is put into
+ *             the other's dest, and then a number into a flag, for which it waits.
  *
  * The rules of coll_node.h hold unchanged: nobody writes into a dest before its owner has entered
  * the collective, and a call returns when nobody reads its source any more.
@@ -158,31 +159,37 @@ char *shmi_net_gather(const char *who, struct shmi_team *team, const void *mine,
 /* At least so many bytes of this team's working memory; what was in it is lost. */
 char *shmi_net_scratch(const char *who, struct shmi_team *team, size_t len);
 
+/* Put data into member to's memory at this address; source is free on return. */
+void shmi_net_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
+                   size_t len, int to);
+
+/* Let a word of the library's in member to's memory become value, after all that was written before
+ * through mapped memory; and, if so wished, after what was put there. */
+void shmi_net_tell(const char *who, const struct shmi_team *team, uint64_t *word, uint64_t value,
+                   bool after_puts, int to);
+
 /*
  * The box of the leaders.  begin and end are around each use, on all leaders alike; to end with
  * all_met == true says that nobody can have come so far before all had begun, which saves steps.
- * Messages to one flag of one leader come from one sender, with numbers that grow; each is awaited
- * before the end.
  */
-bool shmi_box_has(const struct shmi_team *team);
 void shmi_box_begin(const char *who, struct shmi_team *team);
 void shmi_box_end(struct shmi_team *team, bool all_met);
 
-/* The room for arrivals in my box; put to the same address to reach another's. */
-char *shmi_box_room(const struct shmi_team *team);
-
-/* Put data into member to's memory at this address; source is free on return. */
-void shmi_box_push(const char *who, const struct shmi_team *team, void *addr, const void *source,
+/* A message of short data, to a place in the room of another's box, and out of mine.  Places are
+ * multiples of 4, place + len is at most SHMI_BOX_ROOM, and the messages of a call lie apart. */
+void shmi_box_send(const char *who, const struct shmi_team *team, size_t place, const void *source,
                    size_t len, int to);
+void shmi_box_receive(const char *who, const struct shmi_team *team, size_t place, void *dest,
+                      size_t len, int from);
 
-/* All that was put to member `to` before has arrived when the flag there has this number. */
+/* A number for a flag in another's box.  Those to one flag come from one sender and grow; each is
+ * awaited before the end.  after_puts: all that was put there before has arrived then. */
 void shmi_box_tell(const char *who, const struct shmi_team *team, int flag, uint64_t number,
-                   int to);
+                   bool after_puts, int to);
 void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uint64_t number,
                     int from);
 
-/* Both: a message into the room. */
-void shmi_box_send(const char *who, const struct shmi_team *team, size_t place, const void *source,
-                   size_t len, int flag, int to);
+/* SHMI_BOX_ROOM bytes of the leader's that all on its node read. */
+char *shmi_box_table(const struct shmi_team *team);
 
 #endif

@@ -84,13 +84,19 @@ static int node_len(const struct shmi_net_group *group, int node)
 }
 
 /*
- * In the room of a leader lie, node after node, the blocks of that node's members, each of them for
- * one member of this node after the other.  So blocks from a member begin at its place among all,
+ * On the table of a leader lie, node after node, the blocks of that node's members, each of them
+ * for one member of this node after the other.  So blocks from a member begin at its place among all,
  * times the members here.
  */
 static size_t place_of(const struct shmi_net_call *call, int from, int members_here)
 {
     return (size_t)from * (size_t)members_here * call->nelems * call->size;
+}
+
+/* And in the room, a message at a multiple of 4. */
+static size_t room_of(const struct shmi_net_call *call, int from, int members_here, int node)
+{
+    return shmi_round_up(place_of(call, from, members_here), 4) + (size_t)node * 8;
 }
 
 /* What my node's members have for another node's, as it will lie there. */
@@ -112,42 +118,40 @@ static size_t pack(const struct shmi_team *team, const struct shmi_net_call *cal
     return len;
 }
 
-/* The leader's part: nothing but the exchange.  When all has come, it lies in the room. */
+/* The leader's part: nothing but the exchange.  When all has come, it lies on the table. */
 static void exchange(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
     struct shmi_net_group *group = team->net;
     struct shmi_team *leaders = &group->leaders;
     int mine = leaders->my_pe;
-    char *room = shmi_box_room(leaders);
+    int here = node_len(group, mine);
+    char *table = shmi_box_table(leaders);
     char *packed = shmi_net_scratch(who, team, SHMI_BOX_ROOM);
-    for (int k = 0; k < leaders->n_pes; k++) {
-        int node = shmi_node_after(leaders, k);
-        char *there = room + place_of(call, group->begin[mine], node_len(group, node));
-        if (node == mine) {
-            pack(team, call, node, there);
-            continue;
-        }
-        size_t len = pack(team, call, node, packed);
-        shmi_box_push(who, leaders, there, packed, len, node);
-    }
+    pack(team, call, mine, table + place_of(call, group->begin[mine], here));
     for (int k = 1; k < leaders->n_pes; k++) {
-        shmi_box_tell(who, leaders, mine, 1, shmi_node_after(leaders, k));
+        int node = shmi_node_after(leaders, k);
+        size_t room = room_of(call, group->begin[mine], node_len(group, node), mine);
+        shmi_box_send(who, leaders, room, packed, pack(team, call, node, packed), node);
     }
     for (int k = 1; k < leaders->n_pes; k++) {
         int node = shmi_node_after(leaders, k);
-        shmi_box_await(who, leaders, node, 1, node);
+        size_t at = place_of(call, group->begin[node], here);
+        size_t end = place_of(call, group->begin[node + 1], here);
+        size_t room = room_of(call, group->begin[node], here, node);
+        shmi_box_receive(who, leaders, room, table + at, end - at, node);
     }
 }
 
-/* My blocks, out of my leader's room. */
-static void unpack(const struct shmi_team *team, const struct shmi_net_call *call, const char *room)
+/* My blocks, from my leader's table. */
+static void unpack(const struct shmi_team *team, const struct shmi_net_call *call,
+                   const char *table)
 {
     const struct shmi_net_group *group = team->net;
     size_t block = call->nelems * call->size;
     for (int from = 0; from < team->n_pes; from++) {
         size_t at = place_of(call, from, group->node.n_pes);
         char *to = call->dest + (size_t)group->by_node[from] * block * (size_t)call->dst;
-        spread(to, call->dst, room + at + (size_t)group->node.my_pe * block, 1, call->nelems,
+        spread(to, call->dst, table + at + (size_t)group->node.my_pe * block, 1, call->nelems,
                call->size);
     }
 }
@@ -162,13 +166,13 @@ static void by_leaders(const char *who, struct shmi_team *team, const struct shm
     if (group->is_leader) {
         shmi_box_begin(who, &group->leaders);
         exchange(who, team, call);
-        ptrdiff_t room = shmi_box_room(&group->leaders) - (char *)shmi_node_slot(node, 0);
-        memcpy(shmi_node_outbox(node), &room, sizeof(room));
+        ptrdiff_t table = shmi_box_table(&group->leaders) - (char *)shmi_node_slot(node, 0);
+        memcpy(shmi_node_outbox(node), &table, sizeof(table));
     }
     shmi_node_sync(who, node);
-    ptrdiff_t room;
-    memcpy(&room, shmi_node_inbox(node, 0), sizeof(room));
-    unpack(team, call, (char *)shmi_node_slot(node, 0) + room);
+    ptrdiff_t table;
+    memcpy(&table, shmi_node_inbox(node, 0), sizeof(table));
+    unpack(team, call, (char *)shmi_node_slot(node, 0) + table);
     shmi_node_sync(who, node);
     if (group->is_leader) {
         shmi_box_end(&group->leaders, true);
@@ -184,9 +188,10 @@ static bool leaders_work(const struct shmi_team *team, const struct shmi_net_cal
     for (int node = 0; node < shmi_net_n_nodes(group); node++) {
         most = node_len(group, node) > most ? node_len(group, node) : most;
     }
+    size_t room = SHMI_BOX_ROOM - (SHMI_BOX_FLAGS + 1) * 8;
     bool is_mapped = shmi_config.static_sharing || seg == &shmi_segments[SHMI_SEGMENT_HEAP];
     return shmi_net_flagged(team, call) && seg != NULL && is_mapped &&
-           call->nelems <= SHMI_BOX_ROOM / call->size / (size_t)team->n_pes / (size_t)most;
+           call->nelems <= room / call->size / (size_t)team->n_pes / (size_t)most;
 }
 
 static const struct shmi_net_algorithm algorithms[] = {

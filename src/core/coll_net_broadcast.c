@@ -32,39 +32,42 @@ static bool is_short(const struct shmi_net_call *call)
 
 /* ---- flat ------------------------------------------------------------- */
 
-static void send_to_all(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+static void flat_short(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
-    char *to = is_short(call) ? shmi_box_room(team) : call->dest;
+    if (team->my_pe != call->root) {
+        shmi_box_receive(who, team, 0, call->dest, call->len, call->root);
+        return;
+    }
+    for (int k = 1; k < team->n_pes; k++) {
+        shmi_box_send(who, team, 0, call->source, call->len, shmi_node_after(team, k));
+    }
+}
+
+static void flat_long(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
+    if (team->my_pe != call->root) {
+        shmi_box_tell(who, team, READY + team->my_pe, 1, false, call->root);
+        shmi_box_await(who, team, ARRIVED, 1, call->root);
+        return;
+    }
     for (int k = 1; k < team->n_pes; k++) {
         int i = shmi_node_after(team, k);
-        if (is_short(call)) {
-            shmi_box_push(who, team, to, call->source, call->len, i);
-        } else {
-            shmi_box_await(who, team, READY + i, 1, i);
-            shmi_net_put(who, team, to, call->source, call->len, i);
-        }
+        shmi_box_await(who, team, READY + i, 1, i);
+        shmi_net_put(who, team, call->dest, call->source, call->len, i);
     }
     for (int k = 1; k < team->n_pes; k++) {
-        shmi_box_tell(who, team, ARRIVED, 1, shmi_node_after(team, k));
+        shmi_box_tell(who, team, ARRIVED, 1, true, shmi_node_after(team, k));
     }
-    if (!is_short(call)) {
-        shmi_net_finish();
-    }
+    shmi_net_finish();
 }
 
 static void flat(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
     shmi_box_begin(who, team);
-    if (team->my_pe == call->root) {
-        send_to_all(who, team, call);
+    if (is_short(call)) {
+        flat_short(who, team, call);
     } else {
-        if (!is_short(call)) {
-            shmi_box_tell(who, team, READY + team->my_pe, 1, call->root);
-        }
-        shmi_box_await(who, team, ARRIVED, 1, call->root);
-        if (is_short(call)) {
-            shmi_copy(call->dest, shmi_box_room(team), call->len);
-        }
+        flat_long(who, team, call);
     }
     shmi_box_end(team, false);
 }
@@ -106,20 +109,22 @@ static int child_of(const struct shmi_team *team, const struct place *mine, int 
 static void pass_on(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
                     const struct place *mine, size_t at, uint64_t number)
 {
-    bool is_root = mine->number == 0;
-    char *there = is_short(call) ? shmi_box_room(team) : call->dest;
-    const char *from = is_root ? call->source : there;
+    const char *from = mine->number == 0 ? call->source : call->dest;
     size_t len = shmi_min(call->len - at, PIECE);
     for (int round = mine->round - 1; round >= 0; round--) {
         int child = child_of(team, mine, round, call->root);
         if (child < 0) {
             continue;
         }
-        if (!is_short(call) && number == 1) {
+        if (is_short(call)) {
+            shmi_box_send(who, team, 0, from, len, child);
+            continue;
+        }
+        if (number == 1) {
             shmi_box_await(who, team, READY + round, 1, child);
         }
-        shmi_box_push(who, team, there + at, from + at, len, child);
-        shmi_box_tell(who, team, ARRIVED, number, child);
+        shmi_net_push(who, team, call->dest + at, from + at, len, child);
+        shmi_box_tell(who, team, ARRIVED, number, true, child);
     }
 }
 
@@ -130,17 +135,16 @@ static void binomial(const char *who, struct shmi_team *team, const struct shmi_
     uint64_t number = 0;
     shmi_box_begin(who, team);
     if (!is_root && !is_short(call)) {
-        shmi_box_tell(who, team, READY + mine.round, 1, mine.parent);
+        shmi_box_tell(who, team, READY + mine.round, 1, false, mine.parent);
     }
     for (size_t at = 0; at < call->len; at += PIECE) {
         number++;
-        if (!is_root) {
+        if (!is_root && is_short(call)) {
+            shmi_box_receive(who, team, 0, call->dest, call->len, mine.parent);
+        } else if (!is_root) {
             shmi_box_await(who, team, ARRIVED, number, mine.parent);
         }
         pass_on(who, team, call, &mine, at, number);
-    }
-    if (!is_root && is_short(call)) {
-        shmi_copy(call->dest, shmi_box_room(team), call->len);
     }
     shmi_box_end(team, false);
 }
@@ -201,8 +205,8 @@ static void pull(const char *who, struct shmi_team *team, const struct shmi_net_
 static const struct shmi_net_algorithm algorithms[] = {
     /* clang-format off */
     {"flat",     flat,     flat_works,      SHMI_BOX_ROOM, 3},
-    {"binomial", binomial, shmi_net_boxed,  256u << 10,    INT_MAX},
-    {"pull",     pull,     shmi_net_always, 8192,          INT_MAX},
+    {"binomial", binomial, shmi_net_boxed,  SHMI_BOX_ROOM, INT_MAX},
+    {"pull",     pull,     shmi_net_always, 65536,         INT_MAX},
     {"scatter",  scatter,  shmi_net_always, SIZE_MAX,      INT_MAX},
     /* clang-format on */
 };

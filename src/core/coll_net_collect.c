@@ -28,105 +28,131 @@ static size_t block_len(const struct shmi_net_call *call, int i)
     return call->at[i + 1] - call->at[i];
 }
 
-static bool is_short(const struct shmi_net_call *call)
+/* Where a block lies in the room: apart from its neighbours, whatever the lengths. */
+static size_t place_of(const struct shmi_net_call *call, int i)
 {
-    return call->len <= SHMI_BOX_ROOM;
+    return shmi_round_up(call->at[i], sizeof(uint32_t)) + (size_t)i * 8;
 }
 
-/* Begin an exchange: the memory in which the blocks grow on all leaders, with my own in it. */
-static char *prepare(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+static bool is_short(const struct shmi_team *team, const struct shmi_net_call *call)
 {
-    size_t mine = call->at[team->my_pe];
+    return place_of(call, team->n_pes) <= SHMI_BOX_ROOM;
+}
+
+/* Begin an exchange; long blocks go straight into dests, which must be ready for them. */
+static void prepare(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
+{
     shmi_box_begin(who, team);
-    if (!is_short(call)) {
+    if (!is_short(team, call)) {
         shmi_net_step(who, team);
-        return call->dest;
     }
-    char *room = shmi_box_room(team);
-    shmi_copy(room + mine, call->dest + mine, block_len(call, team->my_pe));
-    return room;
 }
 
-/* All blocks are there. */
-static void complete(struct shmi_team *team, const struct shmi_net_call *call, const char *all)
+/* Blocks first to last - 1 as one message; long ones are told of later. */
+static void send_blocks(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
+                        int first, int last, int to)
 {
-    if (all != call->dest) {
-        shmi_copy(call->dest, all, call->len);
+    char *from = call->dest + call->at[first];
+    size_t len = call->at[last] - call->at[first];
+    if (is_short(team, call)) {
+        shmi_box_send(who, team, place_of(call, first), from, len, to);
+    } else {
+        shmi_net_push(who, team, from, from, len, to);
     }
-    shmi_box_end(team, true);
+}
+
+/* The long ones have arrived when the flag has the number; the short ones show it themselves. */
+static void tell(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
+                 int flag, uint64_t number, int to)
+{
+    if (!is_short(team, call)) {
+        shmi_box_tell(who, team, flag, number, true, to);
+    }
+}
+
+static void receive_blocks(const char *who, struct shmi_team *team,
+                           const struct shmi_net_call *call, int first, int last, int from)
+{
+    if (is_short(team, call)) {
+        shmi_box_receive(who, team, place_of(call, first), call->dest + call->at[first],
+                         call->at[last] - call->at[first], from);
+    }
+}
+
+static void await(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
+                  int flag, uint64_t number, int from)
+{
+    if (!is_short(team, call)) {
+        shmi_box_await(who, team, flag, number, from);
+    }
 }
 
 static void flat(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
-    char *all = prepare(who, team, call);
-    char *mine = all + call->at[team->my_pe];
+    int me = team->my_pe;
+    prepare(who, team, call);
     for (int k = 1; k < team->n_pes; k++) {
-        int i = shmi_node_after(team, k);
-        if (is_short(call)) {
-            shmi_box_push(who, team, mine, mine, block_len(call, team->my_pe), i);
-        } else {
-            shmi_net_put(who, team, mine, mine, block_len(call, team->my_pe), i);
-        }
+        send_blocks(who, team, call, me, me + 1, shmi_node_after(team, k));
     }
     for (int k = 1; k < team->n_pes; k++) {
-        shmi_box_tell(who, team, team->my_pe, 1, shmi_node_after(team, k));
-    }
-    if (!is_short(call)) {
-        shmi_net_finish();
+        tell(who, team, call, me, 1, shmi_node_after(team, k));
     }
     for (int k = 1; k < team->n_pes; k++) {
         int i = shmi_node_after(team, k);
-        shmi_box_await(who, team, i, 1, i);
+        receive_blocks(who, team, call, i, i + 1, i);
+        await(who, team, call, i, 1, i);
     }
-    complete(team, call, all);
+    shmi_box_end(team, true);
 }
 
-/* Blocks first to last - 1, which may go round the end: as one piece or two. */
-static void send_blocks(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
-                        char *all, int first, int last, int to)
+/* Blocks that go round the end are two messages. */
+static void bruck_round(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
+                        int round)
 {
     int n = team->n_pes;
-    if (last > n) {
-        shmi_box_push(who, team, all, all, call->at[last - n], to);
-        last = n;
+    int distance = 1 << round;
+    int blocks = (int)shmi_min((size_t)distance, (size_t)(n - distance));
+    int to = (team->my_pe + distance) % n;
+    int from = (team->my_pe - distance + n) % n;
+    int first = (team->my_pe - blocks + 1 + n) % n;
+    int theirs = (from - blocks + 1 + n) % n;
+    send_blocks(who, team, call, first, (int)shmi_min((size_t)(first + blocks), (size_t)n), to);
+    if (first + blocks > n) {
+        send_blocks(who, team, call, 0, first + blocks - n, to);
     }
-    size_t at = call->at[first];
-    shmi_box_push(who, team, all + at, all + at, call->at[last] - at, to);
+    tell(who, team, call, round, 1, to);
+    receive_blocks(who, team, call, theirs, (int)shmi_min((size_t)(theirs + blocks), (size_t)n),
+                   from);
+    if (theirs + blocks > n) {
+        receive_blocks(who, team, call, 0, theirs + blocks - n, from);
+    }
+    await(who, team, call, round, 1, from);
 }
 
 static void bruck(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
-    char *all = prepare(who, team, call);
-    int n = team->n_pes;
-    for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
-        int blocks = (int)shmi_min((size_t)distance, (size_t)(n - distance));
-        int to = (team->my_pe + distance) % n;
-        int from = (team->my_pe - distance + n) % n;
-        int first = (team->my_pe - blocks + 1 + n) % n;
-        send_blocks(who, team, call, all, first, first + blocks, to);
-        shmi_box_tell(who, team, round, 1, to);
-        shmi_box_await(who, team, round, 1, from);
+    prepare(who, team, call);
+    for (int round = 0; 1 << round < team->n_pes; round++) {
+        bruck_round(who, team, call, round);
     }
-    complete(team, call, all);
+    shmi_box_end(team, true);
 }
 
 static void ring(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
 {
-    char *all = prepare(who, team, call);
     int n = team->n_pes;
     int to = shmi_node_after(team, 1);
     int from = shmi_node_after(team, n - 1);
+    prepare(who, team, call);
     for (int k = 0; k < n - 1; k++) {
-        int block = (team->my_pe - k + n) % n;
-        size_t at = call->at[block];
-        if (k != 0) {
-            shmi_box_await(who, team, 0, (uint64_t)k, from);
-        }
-        shmi_box_push(who, team, all + at, all + at, block_len(call, block), to);
-        shmi_box_tell(who, team, 0, (uint64_t)k + 1, to);
+        int mine = (team->my_pe - k + n) % n;
+        int theirs = (from - k + n) % n;
+        send_blocks(who, team, call, mine, mine + 1, to);
+        tell(who, team, call, 0, (uint64_t)k + 1, to);
+        receive_blocks(who, team, call, theirs, theirs + 1, from);
+        await(who, team, call, 0, (uint64_t)k + 1, from);
     }
-    shmi_box_await(who, team, 0, (uint64_t)n - 1, from);
-    complete(team, call, all);
+    shmi_box_end(team, true);
 }
 
 static void pull(const char *who, struct shmi_team *team, const struct shmi_net_call *call)
@@ -149,8 +175,8 @@ static bool pull_works(const struct shmi_team *team, const struct shmi_net_call 
 static const struct shmi_net_algorithm algorithms[] = {
     /* clang-format off */
     {"flat",  flat,  shmi_net_flagged, 8192,     4},
-    {"bruck", bruck, shmi_net_boxed,   65536,    INT_MAX},
-    {"ring",  ring,  shmi_net_boxed,   SIZE_MAX, 64},
+    {"bruck", bruck, shmi_net_boxed,   8192,     INT_MAX},
+    {"ring",  ring,  shmi_net_boxed,   0,        0},
     {"pull",  pull,  pull_works,       SIZE_MAX, INT_MAX},
     /* clang-format on */
 };
@@ -313,7 +339,8 @@ void shmi_net_collect(const char *who, struct shmi_team *team, char *dest, const
     size_t bytes = (size_t)team->n_pes * sizeof(mine);
     struct offer *offers = shmi_node_aside(who, bytes);
     struct shmi_net_group *group = shmi_net_meet(team);
-    if (shmi_net_boxed(&group->leaders, NULL) && bytes <= SHMI_BOX_ROOM) {
+    if (shmi_net_boxed(&group->leaders, NULL) &&
+        bytes + 8 * (size_t)shmi_net_n_nodes(group) <= SHMI_BOX_ROOM) {
         exchange_offers(who, team, &mine, offers);
     } else {
         memcpy(offers, shmi_net_gather(who, team, &mine, sizeof(mine)), bytes);

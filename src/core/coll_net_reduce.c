@@ -46,7 +46,8 @@ struct rounds {
     size_t place; /* bytes of room for what comes in one of them */
 };
 
-enum { FLAG_BEFORE, FLAG_AFTER, FLAG_ROUND };
+/* What comes when, and so where in the room. */
+enum { BEFORE, AFTER, ROUND };
 
 static struct rounds rounds_of(const struct shmi_team *team)
 {
@@ -55,7 +56,7 @@ static struct rounds rounds_of(const struct shmi_team *team)
         rounds.core *= 2;
         rounds.n++;
     }
-    rounds.place = SHMI_BOX_ROOM / (size_t)(rounds.n + FLAG_ROUND) / SHMI_LINE * SHMI_LINE;
+    rounds.place = SHMI_BOX_ROOM / (size_t)(rounds.n + ROUND) / SHMI_LINE * SHMI_LINE;
     return rounds;
 }
 
@@ -75,24 +76,23 @@ static void take(const struct shmi_net_call *call, char *acc, char *come, size_t
 static void doubling_core(const char *who, struct shmi_team *team, const struct shmi_net_call *call,
                           const struct rounds *rounds, char *acc, size_t nelems)
 {
+    _Alignas(SHMI_LINE) char come[SHMI_BOX_ROOM];
     size_t len = nelems * call->size;
-    char *room = shmi_box_room(team);
     int me = team->my_pe;
     int extra = me + rounds->core;
     if (extra < team->n_pes) {
-        shmi_box_await(who, team, FLAG_BEFORE, 1, extra);
-        take(call, acc, room + FLAG_BEFORE * rounds->place, nelems, true);
+        shmi_box_receive(who, team, BEFORE * rounds->place, come, len, extra);
+        take(call, acc, come, nelems, true);
     }
     for (int round = 0; round < rounds->n; round++) {
         int partner = me ^ (1 << round);
-        int flag = FLAG_ROUND + round;
-        size_t place = (size_t)flag * rounds->place;
-        shmi_box_send(who, team, place, acc, len, flag, partner);
-        shmi_box_await(who, team, flag, 1, partner);
-        take(call, acc, room + place, nelems, me < partner);
+        size_t place = (size_t)(ROUND + round) * rounds->place;
+        shmi_box_send(who, team, place, acc, len, partner);
+        shmi_box_receive(who, team, place, come, len, partner);
+        take(call, acc, come, nelems, me < partner);
     }
     if (extra < team->n_pes) {
-        shmi_box_send(who, team, FLAG_AFTER * rounds->place, acc, len, FLAG_AFTER, extra);
+        shmi_box_send(who, team, AFTER * rounds->place, acc, len, extra);
     }
 }
 
@@ -110,10 +110,8 @@ static void doubling(const char *who, struct shmi_team *team, const struct shmi_
             doubling_core(who, team, call, &rounds, acc, nelems);
         } else {
             int core = team->my_pe - rounds.core;
-            size_t place = FLAG_BEFORE * rounds.place;
-            shmi_box_send(who, team, place, acc, len, FLAG_BEFORE, core);
-            shmi_box_await(who, team, FLAG_AFTER, 1, core);
-            shmi_copy(acc, shmi_box_room(team) + FLAG_AFTER * rounds.place, len);
+            shmi_box_send(who, team, BEFORE * rounds.place, acc, len, core);
+            shmi_box_receive(who, team, AFTER * rounds.place, acc, len, core);
         }
         shmi_box_end(team, true);
     }
@@ -167,8 +165,8 @@ static void turn(const char *who, struct shmi_team *team, const struct ring *rin
         call->combine(call->dest + at, ring->source + at, nelems);
     }
     if (k < 2 * (n - 1)) {
-        shmi_box_push(who, team, call->dest + at, data, nelems * call->size, ring->to);
-        shmi_box_tell(who, team, 0, (uint64_t)k * ring->pieces + piece + 1, ring->to);
+        shmi_net_push(who, team, call->dest + at, data, nelems * call->size, ring->to);
+        shmi_box_tell(who, team, 0, (uint64_t)k * ring->pieces + piece + 1, true, ring->to);
     }
 }
 
@@ -190,7 +188,7 @@ static void ring(const char *who, struct shmi_team *team, const struct shmi_net_
         shmi_copy(aside, call->source, call->len);
     }
     shmi_box_begin(who, team);
-    shmi_box_tell(who, team, 1, 1, r.from); /* my dest is ready */
+    shmi_box_tell(who, team, 1, 1, false, r.from); /* my dest is ready */
     shmi_box_await(who, team, 1, 1, r.to);
     for (int k = 0; k <= 2 * (n - 1); k++) {
         for (uint64_t piece = 0; piece < r.pieces; piece++) {
@@ -279,7 +277,7 @@ static void gather(const char *who, struct shmi_team *team, const struct shmi_ne
 static const struct shmi_net_algorithm algorithms[] = {
     {"doubling", doubling, shmi_net_boxed,  4096,             INT_MAX},
     {"gather",   gather,   shmi_net_always, 2 * SHMI_PAYLOAD, INT_MAX},
-    {"ring",     ring,     ring_works,      SIZE_MAX,         16},
+    {"ring",     ring,     ring_works,      0,                0},
     {"sliced",   sliced,   is_symmetric,    SIZE_MAX,         INT_MAX},
 };
 /* clang-format on */

@@ -128,50 +128,55 @@ typedef void scan_leaders(const char *who, struct shmi_team *leaders,
 static void chain(const char *who, struct shmi_team *leaders, const struct shmi_net_call *call,
                   char *before, char *total, size_t nelems)
 {
+    _Alignas(SHMI_LINE) char sum[SHMI_PAYLOAD];
     size_t len = nelems * call->size;
     int me = leaders->my_pe;
     shmi_box_begin(who, leaders);
     if (me != 0) {
-        char *room = shmi_box_room(leaders);
-        shmi_box_await(who, leaders, 0, 1, me - 1);
-        memcpy(before, room, len);
-        call->combine(room, total, nelems);
-        memcpy(total, room, len);
+        shmi_box_receive(who, leaders, 0, before, len, me - 1);
+        memcpy(sum, before, len);
+        call->combine(sum, total, nelems);
+        memcpy(total, sum, len);
     }
     if (me != leaders->n_pes - 1) {
-        shmi_box_send(who, leaders, 0, total, len, 0, me + 1);
+        shmi_box_send(who, leaders, 0, total, len, me + 1);
     }
     shmi_box_end(leaders, false);
+}
+
+/* What has come, of the leader so many places before, goes in front of both. */
+static void prepend(const struct shmi_net_call *call, char *come, char *before, char *total,
+                    size_t nelems, bool is_first)
+{
+    _Alignas(SHMI_LINE) char sum[SHMI_PAYLOAD];
+    size_t len = nelems * call->size;
+    memcpy(sum, come, len);
+    call->combine(sum, total, nelems);
+    memcpy(total, sum, len);
+    if (!is_first) {
+        call->combine(come, before, nelems);
+    }
+    memcpy(before, come, len);
 }
 
 static void doubling(const char *who, struct shmi_team *leaders, const struct shmi_net_call *call,
                      char *before, char *total, size_t nelems)
 {
+    _Alignas(SHMI_LINE) char come[SHMI_PAYLOAD];
     size_t len = nelems * call->size;
     int me = leaders->my_pe;
-    bool is_first = true;
     shmi_box_begin(who, leaders);
     for (int round = 0; 1 << round < leaders->n_pes; round++) {
         int to = me + (1 << round);
         int from = me - (1 << round);
         size_t place = (size_t)round * SHMI_PAYLOAD;
-        char *come = shmi_box_room(leaders) + place;
         if (to < leaders->n_pes) {
-            shmi_box_send(who, leaders, place, total, len, round, to);
+            shmi_box_send(who, leaders, place, total, len, to);
         }
-        if (from < 0) {
-            continue;
+        if (from >= 0) {
+            shmi_box_receive(who, leaders, place, come, len, from);
+            prepend(call, come, before, total, nelems, round == 0);
         }
-        shmi_box_await(who, leaders, round, 1, from);
-        _Alignas(SHMI_LINE) char sum[SHMI_PAYLOAD];
-        memcpy(sum, come, len);
-        call->combine(sum, total, nelems);
-        memcpy(total, sum, len);
-        if (!is_first) {
-            call->combine(come, before, nelems);
-        }
-        memcpy(before, come, len);
-        is_first = false;
     }
     shmi_box_end(leaders, false);
 }
@@ -238,9 +243,11 @@ static void by_doubling(const char *who, struct shmi_team *team, const struct sh
     by_nodes(who, team, call, doubling);
 }
 
+/* The room has a place for each of so many rounds. */
 static bool nodes_work(const struct shmi_team *team, const struct shmi_net_call *call)
 {
-    return shmi_net_boxed(team, call) && team->net->is_in_order;
+    bool is_few = shmi_net_n_nodes(team->net) <= 1 << SHMI_BOX_ROOM / SHMI_PAYLOAD;
+    return shmi_net_boxed(team, call) && team->net->is_in_order && is_few;
 }
 
 static const struct shmi_net_algorithm algorithms[] = {

@@ -80,14 +80,14 @@ static void linear(const char *who, struct shmi_team *team, const struct shmi_ne
     (void)call;
     shmi_box_begin(who, team);
     if (team->my_pe != 0) {
-        shmi_box_tell(who, team, team->my_pe, 1, 0);
+        shmi_box_tell(who, team, team->my_pe, 1, false, 0);
         shmi_box_await(who, team, 0, 1, 0);
     } else {
         for (int i = 1; i < team->n_pes; i++) {
             shmi_box_await(who, team, i, 1, i);
         }
         for (int i = 1; i < team->n_pes; i++) {
-            shmi_box_tell(who, team, 0, 1, i);
+            shmi_box_tell(who, team, 0, 1, false, i);
         }
     }
     shmi_box_end(team, true);

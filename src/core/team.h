@@ -86,18 +86,19 @@ int shmi_team_member(const struct shmi_team *team, int pe);
 
 /*
  * Where the leaders of a team on several nodes send each other data: a box for each team whose id
- * is small enough, as ids of few teams are.  A call uses one set, and the next call the next one;
- * the flags of a set are words with one writer in a call, which tell what has arrived.
+ * is small enough, as ids of few teams are.  A call uses one set, and the next call the next one.
+ * coll_box.c says what is in it.
  */
 #define SHMI_BOXES     64
 #define SHMI_BOX_SETS  4
 #define SHMI_BOX_FLAGS 64
-#define SHMI_BOX_ROOM  16384
+#define SHMI_BOX_ROOM  8192 /* bytes of data */
 
 struct shmi_box {
     struct {
         _Alignas(SHMI_LINE) uint64_t flag[SHMI_BOX_FLAGS];
-        char room[SHMI_BOX_ROOM];
+        uint64_t word[SHMI_BOX_ROOM / sizeof(uint32_t)]; /* four bytes of data in each */
+        char table[SHMI_BOX_ROOM]; /* the leader lays out here what is for others on its node */
     } set[SHMI_BOX_SETS];
 };
 

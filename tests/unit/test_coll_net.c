@@ -43,7 +43,10 @@ static void perform(const struct operation *op)
         shmi_store_release((uint64_t *)op->to, shmi_load_acquire((const uint64_t *)op->from));
     } else {
         shmi_order_all();
-        memcpy(op->to, op->from, op->len);
+        size_t tail = op->len / 2 & ~(size_t)7; /* the end is there before the beginning */
+        memcpy(op->to + tail, op->from + tail, op->len - tail);
+        shmi_order_all();
+        memcpy(op->to, op->from, tail);
         shmi_order_all();
     }
 }
