@@ -101,8 +101,11 @@ static void list_candidates(void)
         candidates.names[candidates.n++] = shmi_config.transport;
         return;
     }
+    bool one_node = shmi_segment_n_here() == shmi_job.n_pes; /* the same on all PEs */
     for (int i = 0; shmi_transport_names[i] != NULL; i++) {
-        candidates.names[candidates.n++] = shmi_transport_names[i];
+        if (one_node || strcmp(shmi_transport_names[i], "cma") != 0) {
+            candidates.names[candidates.n++] = shmi_transport_names[i];
+        }
     }
 }
 

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const struct shmi_transport shmi_transport_cma;
 extern const struct shmi_transport shmi_transport_loop;
 
 /* In order of preference.  The first two are modules: shared objects beside the library. */
-const char *const shmi_transport_names[] = {"verbs", "ofi", "loop", NULL};
+const char *const shmi_transport_names[] = {"verbs", "ofi", "cma", "loop", NULL};
 
 struct shmi_network shmi_network;
 
@@ -29,8 +30,10 @@ static int load_module(struct shmi_network *network, const char *name)
 int shmi_transport_open(struct shmi_network *network, const char *name,
                         const struct shmi_services *services, int my_pe, int n_pes)
 {
-    *network = (struct shmi_network){.transport = &shmi_transport_loop};
-    if (strcmp(name, "loop") != 0) {
+    bool is_cma = strcmp(name, "cma") == 0;
+    *network =
+        (struct shmi_network){.transport = is_cma ? &shmi_transport_cma : &shmi_transport_loop};
+    if (!is_cma && strcmp(name, "loop") != 0) {
         int rc = load_module(network, name);
         if (rc != 0) {
             return rc;

@@ -30,6 +30,8 @@ fi
 
 directory=$LD_LIBRARY_PATH
 export LD_LIBRARY_PATH="$tmp/lib:$directory"
+job 2 -x SHMEM_DEBUG=1 "$heap" 100
+check "no module at all, one node: the kernel copies" eval 'status_is 0 && line_has "network: cma"'
 job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
 check "a module that is not there" fails_with_line 'ofi\.so' 'no such file'
 cp "$build"/.libs/libnpushmem.so "$tmp/lib/npushmem/ofi.so"

@@ -126,7 +126,7 @@ static void test_bad_values(void)
         {"SHMEM_TEAMS_MAX", "12x", "from 4 to 1000000"},
         {"SHMEM_SPIN", "99999999999999999999", "whole number"},
         {"SHMEM_CHECK", "maybe", "which is not yes or no"},
-        {"SHMEM_TRANSPORT", "veb", "which is not one of auto|verbs|ofi|loop|none"},
+        {"SHMEM_TRANSPORT", "veb", "which is not one of auto|verbs|ofi|cma|loop|none"},
         {"SHMEM_TRANSPORT", "verbs|ofi", "which is not one of"},
     };
 

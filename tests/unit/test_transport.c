@@ -492,6 +492,7 @@ int main(int argc, char **argv)
         return done();
     }
     try_module("loop", 1);
+    try_module("cma", 3);
     for (int i = 0; shmi_transport_names[i] != NULL; i++) {
         char path[64];
         snprintf(path, sizeof(path), ".libs/%s.so", shmi_transport_names[i]);

@@ -104,8 +104,12 @@ static const struct shmi_services services = {
 static const struct shmi_transport *load(const char *module)
 {
     extern const struct shmi_transport shmi_transport_loop;
+    extern const struct shmi_transport shmi_transport_cma;
     if (strcmp(module, "loop") == 0) {
         return &shmi_transport_loop;
+    }
+    if (strcmp(module, "cma") == 0) {
+        return &shmi_transport_cma;
     }
     void *handle = dlopen(module, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {

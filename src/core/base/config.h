@@ -29,7 +29,7 @@
            "print debugging messages, and what was chosen and why")                                \
     SIZE  (symmetric_size,      "512M",                                                            \
            "bytes of symmetric heap on each PE; memory is used when touched")                      \
-    CHOICE(transport,           "auto|verbs|ofi|loop|none",                                        \
+    CHOICE(transport,           "auto|verbs|ofi|cma|loop|none",                                    \
            "network module; auto takes the first that every PE can open")                          \
     BOOL  (node_sharing,        yes,                                                               \
            "reach PEs of this node through shared memory; no: through the network module")         \
