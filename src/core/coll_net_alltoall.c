@@ -85,8 +85,8 @@ static int node_len(const struct shmi_net_group *group, int node)
 
 /*
  * On the table of a leader lie, node after node, the blocks of that node's members, each of them
- * for one member of this node after the other.  So blocks from a member begin at its place among all,
- * times the members here.
+ * for one member of this node after the other.  So blocks from a member begin at its place among
+ * all, times the members here.
  */
 static size_t place_of(const struct shmi_net_call *call, int from, int members_here)
 {
