@@ -118,4 +118,25 @@ SHMEMI_API int shmemx_launch_named(const char *name, shmemx_kernel_t *kernel, un
 }
 #endif
 
+/*
+ * Communication that kernels start.  create makes what kernels find their PE and its doorbell rings
+ * by (shmemx_device.h): for n_cores blocks that run at one time (0: as many as the device has
+ * cores), each with a ring of its own, and n_shared rings that any number of blocks may share.
+ * *context is what to hand to kernels.  All PEs call it, and destroy; shmem_finalize destroys what
+ * is left.  team_add, called by all members of a team, gives it a number for kernels: 0 is the
+ * world, 1 SHMEM_TEAM_SHARED.  0, or the number; -1 where that is impossible.
+ */
+#define SHMEMX_DEVICE_RING_ONLY 1L /* option: reach no PE by load and store */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+SHMEMI_API int shmemx_device_context_create(int n_cores, int n_shared, long options,
+                                            void **context);
+SHMEMI_API void shmemx_device_context_destroy(void *context);
+SHMEMI_API int shmemx_device_team_add(void *context, shmem_team_t team);
+#ifdef __cplusplus
+}
+#endif
+
 #endif

@@ -425,4 +425,29 @@ SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
 
 #endif
 
+/* What the kernel has written is there for the host that a command tells of it.  On a CPU and an
+ * NPU the last store of a slot, or the cleaning of the data, has seen to that. */
+SHMEMX_DEVICE void shmemx_fence_data(void)
+{
+#if defined __CUDACC__
+    __threadfence_system();
+#endif
+}
+
+/* A word of any integer type that others write: read once, before whatever is read later. */
+#if defined __CUDACC__ || defined __CCE_AICORE__ || defined __NPU_ARCH__
+#define SHMEMX_LOAD(type, ptr) (*(volatile SHMEMX_GM const type *)(ptr))
+#else
+#define SHMEMX_LOAD(type, ptr) __atomic_load_n(ptr, __ATOMIC_ACQUIRE)
+#endif
+
+/* The bytes of a value, in private memory. */
+SHMEMX_DEVICE void shmemx_bits(void *dst, const void *src, size_t len)
+{
+    size_t i;
+    for (i = 0; i < len; i++) {
+        ((char *)dst)[i] = ((const char *)src)[i];
+    }
+}
+
 #endif

@@ -68,7 +68,7 @@ enum {
 #define SHMEMX_RING_OPS(OP) \
     OP(NOP, "")             \
     OP(PUT, "arnp")         \
-    OP(PUT_VALUE, "vrnp")   \
+    OP(PUT_VALUE, "vrnop")  \
     OP(GET, "arnp")         \
     OP(GET_VALUE, "rnpw")   \
     OP(PUT_SIGNAL, "arnsp") \
@@ -90,7 +90,10 @@ enum { SHMEMX_RING_OPS(SHMEMX_RING_OP) SHMEMX_RING_N_OPS };
 #undef SHMEMX_RING_OP
 
 /* Flags of a command. */
-enum { SHMEMX_RING_REPLY = 1 /* word 6 names a reply slot */ };
+enum {
+    SHMEMX_RING_REPLY = 1, /* word 6 names a reply slot */
+    SHMEMX_RING_FETCH = 2  /* AMO: the old value goes to word 0's address */
+};
 
 typedef struct {
     uint64_t w[SHMEMX_RING_WORDS];

@@ -6,6 +6,7 @@
 #include "core/base/export.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
+#include "core/engine.h"
 #include "core/hbm.h"
 #include "core/npu.h"
 #include "core/segment.h"
@@ -191,6 +192,7 @@ static int launch(const char *who, const char *name, shmemx_kernel_t *fn, unsign
 {
     struct shmi_npu *npu = enter(who);
     struct shmi_kernel kernel = {fn, name, n_blocks, args, args_len};
+    shmi_engine_wake();
     return result(who, shmi_accelerator.device->launch(npu, stream, &kernel));
 }
 

@@ -22,6 +22,7 @@
 #include "core/order.h"
 #include "core/segment.h"
 #include "core/setup.h"
+#include "device/device.h"
 
 #define MIN_ALIGN 64
 
@@ -238,6 +239,12 @@ void *shmemx_calloc_device(size_t count, size_t size)
 }
 PSHMEM(x_calloc_device)
 
+/* Where kernels reach it, if there are such. */
+void *shmi_memory_take_zeros(const char *who, size_t len)
+{
+    return allocate_zeros(who, 1, len, shmi_accelerator.npu != NULL ? SHMEMX_MALLOC_DEVICE : 0);
+}
+
 static void refuse(const char *who, const void *ptr)
 {
     shmi_fatal("%s: %p is not the start of a block of shmem_malloc, or was freed before", who, ptr);
@@ -272,6 +279,11 @@ static void free_all(const char *who, void *ptr)
         barrier(who);
         release(who, ptr);
     }
+}
+
+void shmi_memory_give(const char *who, void *ptr)
+{
+    free_all(who, ptr);
 }
 
 void shmem_free(void *ptr)

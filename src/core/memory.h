@@ -19,4 +19,9 @@ void *shmi_memory_take(size_t size, size_t align);
 bool shmi_memory_find(const void *addr, const char **start, size_t *len);
 void shmi_memory_stats(struct shmi_heap_stats *stats);
 
+/* Zeroed symmetric memory for the library's own use; collective, as shmem_malloc and shmem_free
+ * are.  NULL after logging. */
+void *shmi_memory_take_zeros(const char *who, size_t len);
+void shmi_memory_give(const char *who, void *ptr);
+
 #endif

@@ -25,6 +25,7 @@
 #include "core/coll_net.h"
 #include "core/ctx.h"
 #include "core/fork.h"
+#include "core/kernels.h"
 #include "core/memory.h"
 #include "core/network.h"
 #include "core/npu.h"
@@ -188,6 +189,7 @@ static void close_all(void)
     shmi_npu_finish();
     shmi_quiet(&shmi_ctx_default);
     shmi_coll_sync("shmem_finalize", shmi_team_world);
+    shmi_kernels_close();
     part();
     shmi_stats_print();
     shmi_store_relaxed(&shmi_stage, SHMI_AFTER_FINALIZE);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* signal.c -- put with signal, and signals alone (section 9.8). */
+#include "core/signal.h"
+
 #include "core/amo.h"
 #include "core/base/export.h"
 #include "core/base/log.h"
@@ -74,6 +76,13 @@ put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source
         put_signal_slowly(who, ctx, dest, source, len, sig_addr, update_of(who, signal, sig_op), pe,
                           when);
     }
+}
+
+void shmi_put_signal(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                     size_t len, uint64_t *sig_addr, uint64_t signal, int sig_op, int pe,
+                     enum shmi_when when)
+{
+    put_signal(who, ctx, dest, source, len, sig_addr, signal, sig_op, pe, when);
 }
 
 /* clang-format off */

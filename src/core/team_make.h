@@ -32,6 +32,10 @@ uint64_t shmi_id_last(uint32_t id);
 /* A team of this shape, under a claimed id, whose steps begin after first. */
 struct shmi_team *shmi_team_make(const struct shmi_team *shape, uint32_t id, uint64_t first);
 
+/* A team of the same members, with an id and steps of its own; all of them call it.  NULL after
+ * logging. */
+struct shmi_team *shmi_team_twin(const char *who, struct shmi_team *team);
+
 /* The end of a team that none of its members is using any more. */
 void shmi_team_abandon(struct shmi_team *team);
 

@@ -113,6 +113,13 @@ static int index_in(int start, int stride, int size, int pe)
     return -1;
 }
 
+struct shmi_team *shmi_team_twin(const char *who, struct shmi_team *team)
+{
+    shmem_team_t twin = SHMEM_TEAM_INVALID;
+    struct shmi_team shape = shape_of(team, 0, 1, team->n_pes, team->my_pe);
+    return make(who, team, &shape, &twin) == 0 ? shmi_team_of(twin) : NULL;
+}
+
 static bool is_valid_triplet(const struct shmi_team *parent, int start, int stride, int size)
 {
     long last = (long)start + (long)stride * ((long)size - 1);

@@ -43,6 +43,12 @@
            "bytes of symmetric device memory on each PE; 0: 64M once the program asks for some")   \
     CHOICE(heap,                "host|device",                                                     \
            "memory that shmem_malloc gives: the host's or the device's")                           \
+    LONG  (device_timeout,      60, 0, 1000000,                                                    \
+           "seconds that a kernel waits for a word, a reply or other PEs; 0 for ever")             \
+    LONG  (ring_slots,          256, 2, 1048576,                                                   \
+           "commands that a doorbell ring holds; a power of two")                                  \
+    LONG  (engine_cpu,          -1, -1, 65535,                                                     \
+           "CPU of the thread that serves kernels; -1: the last of the PE's own, if it has some")  \
     LONG  (sim_cores,           4, 1, 64,                                                          \
            "blocks of a kernel that run at one time on the sim device")                            \
     BOOL  (sim_p2p,             yes,                                                               \

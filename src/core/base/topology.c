@@ -326,3 +326,41 @@ int shmi_topology_describe(char *text, size_t len)
     hwloc_topology_destroy(topology);
     return 0;
 }
+
+/* The last core of this process's part of the machine, as a set of CPUs. */
+static bool find_last_core(hwloc_topology_t topology, hwloc_bitmap_t set)
+{
+    hwloc_bitmap_t mine = hwloc_bitmap_alloc();
+    bool found = mine != NULL && hwloc_get_cpubind(topology, mine, HWLOC_CPUBIND_PROCESS) == 0;
+    int cores = found ? hwloc_get_nbobjs_inside_cpuset_by_type(topology, mine, HWLOC_OBJ_CORE) : 0;
+    if (cores >= 2) {
+        hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(topology, mine, HWLOC_OBJ_CORE,
+                                                               (unsigned)cores - 1);
+        hwloc_bitmap_and(set, core->cpuset, mine);
+    }
+    hwloc_bitmap_free(mine);
+    return cores >= 2;
+}
+
+void shmi_topology_bind_helper(long number)
+{
+    hwloc_topology_t topology;
+    cpu_set_t usable;
+    CPU_ZERO(&usable);
+    bool has_part = sched_getaffinity(0, sizeof(usable), &usable) == 0 &&
+                    CPU_COUNT(&usable) < sysconf(_SC_NPROCESSORS_ONLN);
+    if ((number < 0 && (!has_part || CPU_COUNT(&usable) < 2)) || discover(&topology) != 0) {
+        return;
+    }
+    hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    if (set != NULL) {
+        if (number >= 0) {
+            hwloc_bitmap_only(set, (unsigned)number);
+        }
+        if (number >= 0 || find_last_core(topology, set)) {
+            hwloc_set_cpubind(topology, set, HWLOC_CPUBIND_THREAD);
+        }
+        hwloc_bitmap_free(set);
+    }
+    hwloc_topology_destroy(topology);
+}

@@ -28,6 +28,11 @@ uint64_t shmi_topology_host(void);
 /* A directory that takes the place of / where files are read, for tests; "" otherwise. */
 extern const char *shmi_topology_root;
 
+/* Give the calling thread, which serves the others of its process, a core.  number >= 0: that one,
+ * as the kernel numbers them.  -1: the last of the process's, where it has been given a part of the
+ * machine with two cores or more; else the thread stays where the kernel puts it. */
+void shmi_topology_bind_helper(long number);
+
 /* One line for people, by hwloc: "2 cores, 1 NUMA node, 32 MiB L3".  0 or -errno,
  * without a message. */
 int shmi_topology_describe(char *text, size_t len);

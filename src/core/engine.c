@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine.c -- the thread that does what kernels ask for: its loop, and those it hands on to. */
+#include "core/engine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/futex.h>
+
+#include "core/base/atomic.h"
+#include "core/base/config.h"
+#include "core/base/job.h"
+#include "core/base/log.h"
+#include "core/base/topology.h"
+#include "core/order.h"
+#include "device/device.h"
+
+enum {
+    PASS = 64,                /* commands of a ring before the next ring's turn */
+    SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
+    YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
+    NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
+    SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
+    TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
+};
+
+static struct {
+    pthread_mutex_t lock;  /* of the list, held while its rings are served */
+    pthread_mutex_t start; /* of adding and removing */
+    struct shmi_kernels *first;
+    pthread_t thread;
+    bool runs;
+    uint32_t stop;
+    uint32_t wanted; /* somebody waits for the lock: let it go */
+    uint32_t asleep; /* futex */
+    struct shmi_worker lane;
+} engine = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_MUTEX_INITIALIZER};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+static void push(struct shmi_worker *worker, struct shmi_engine_ring *of, uint64_t ticket,
+                 const shmemx_command_t *cmd)
+{
+    struct shmi_task *task = malloc(sizeof(*task));
+    if (task == NULL) {
+        shmi_fatal("out of memory for what a kernel has asked for");
+    }
+    *task = (struct shmi_task){.of = of, .ticket = ticket, .cmd = *cmd};
+    pthread_mutex_lock(&worker->lock);
+    *worker->last = task;
+    worker->last = &task->next;
+    pthread_cond_signal(&worker->wake);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* The next task; NULL where there is none and the worker should not wait, or is to end. */
+static struct shmi_task *pop(struct shmi_worker *worker, bool may_wait)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker->first == NULL && may_wait && !worker->stop) {
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    }
+    struct shmi_task *task = worker->first;
+    if (task != NULL) {
+        worker->first = task->next;
+        if (worker->first == NULL) {
+            worker->last = &worker->first;
+        }
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return task;
+}
+
+static int start_worker(struct shmi_worker *worker, void *(*run)(void *), void *arg)
+{
+    *worker = (struct shmi_worker){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .wake = PTHREAD_COND_INITIALIZER,
+                                   .last = &worker->first};
+    int rc = pthread_create(&worker->thread, NULL, run, arg);
+    if (rc != 0) {
+        shmi_error("cannot start a thread for what kernels ask for: %s", strerror(rc));
+        return -rc;
+    }
+    worker->runs = true;
+    return 0;
+}
+
+/* It does what it still has to do. */
+static void stop_worker(struct shmi_worker *worker)
+{
+    if (!worker->runs) {
+        return;
+    }
+    pthread_mutex_lock(&worker->lock);
+    worker->stop = true;
+    pthread_cond_signal(&worker->wake);
+    pthread_mutex_unlock(&worker->lock);
+    pthread_join(worker->thread, NULL);
+    worker->runs = false;
+}
+
+/* ---- the lane: through networks, into device memory ------------------------------------------ */
+
+/* The task's last sign of life: after it, its context may be on its way out. */
+static void finish(struct shmi_task *task, uint64_t value)
+{
+    struct shmi_engine_ring *of = task->of;
+    shmi_ring_reply(&of->ring, &task->cmd, task->ticket, value, SHMEMX_OK);
+    shmi_ring_complete(&of->ring, task->ticket);
+    __atomic_fetch_sub(&of->in_lane, 1, __ATOMIC_RELEASE);
+    free(task);
+}
+
+/* Complete what the context's quiet completes. */
+static void quiet(struct shmi_engine_ring *of)
+{
+    shmi_quiet(of->ctx);
+    while (of->unquiet != NULL) {
+        struct shmi_task *task = of->unquiet;
+        of->unquiet = task->next;
+        shmi_ring_complete(&of->ring, task->ticket);
+        __atomic_fetch_sub(&of->in_lane, 1, __ATOMIC_RELEASE);
+        free(task);
+    }
+}
+
+static void do_in_lane(struct shmi_task *task)
+{
+    struct shmi_engine_ring *of = task->of;
+    uint64_t value = 0;
+    if (task->cmd.op == SHMEMX_RING_QUIET) {
+        quiet(of);
+        finish(task, 0);
+    } else if (shmi_engine_do(of->ctx, &task->cmd, &value) == SHMI_DONE) {
+        finish(task, value);
+    } else {
+        shmi_ring_reply(&of->ring, &task->cmd, task->ticket, value, SHMEMX_OK);
+        task->next = of->unquiet;
+        of->unquiet = task;
+    }
+}
+
+/* When there is nothing else to do, complete what has been done. */
+static void *run_lane(void *arg)
+{
+    struct shmi_worker *lane = arg;
+    struct shmi_engine_ring *dirty = NULL;
+    if (shmi_accelerator.npu != NULL) {
+        shmi_accelerator.device->enter(shmi_accelerator.npu);
+    }
+    for (;;) {
+        struct shmi_task *task = pop(lane, dirty == NULL);
+        if (task != NULL) {
+            struct shmi_engine_ring *of = task->of;
+            do_in_lane(task);
+            if (of->unquiet != NULL && !of->dirty) {
+                of->dirty = true;
+                of->next_dirty = dirty;
+                dirty = of;
+            }
+        } else if (dirty != NULL) {
+            struct shmi_engine_ring *of = dirty;
+            dirty = of->next_dirty;
+            of->dirty = false;
+            quiet(of);
+        } else {
+            return NULL;
+        }
+    }
+}
+
+/* ---- collectives: a thread for each team ----------------------------------------------------- */
+
+struct team_thread {
+    struct shmi_kernels *kernels;
+    unsigned team;
+};
+
+static void *run_team(void *arg)
+{
+    struct team_thread me = *(struct team_thread *)arg;
+    struct shmi_task *task;
+    free(arg);
+    if (shmi_accelerator.npu != NULL) {
+        shmi_accelerator.device->enter(shmi_accelerator.npu);
+    }
+    while ((task = pop(&me.kernels->coll[me.team], true)) != NULL) {
+        shmi_engine_collective(me.kernels->team[me.team], &task->cmd);
+        finish(task, 0);
+    }
+    return NULL;
+}
+
+static int hand_to_team(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd)
+{
+    struct shmi_worker *worker = &of->owner->coll[cmd->team];
+    if (!worker->runs) {
+        struct team_thread *arg = malloc(sizeof(*arg));
+        if (arg == NULL) {
+            return SHMEMX_FAILED;
+        }
+        *arg = (struct team_thread){of->owner, cmd->team};
+        if (start_worker(worker, run_team, arg) != 0) {
+            free(arg);
+            return SHMEMX_FAILED;
+        }
+    }
+    __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
+    push(worker, of, ticket, cmd);
+    return SHMEMX_OK;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static void refuse(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd,
+                   int status)
+{
+    shmi_error(
+        "a kernel's %s (ticket %lu, PE %u, %lu bytes, local %#lx, place %#lx) is refused: %s",
+        shmi_ring_op_name(cmd->op), (unsigned long)ticket, cmd->pe, (unsigned long)cmd->length,
+        (unsigned long)cmd->local, (unsigned long)cmd->remote, shmi_ring_status_name(status));
+    if ((cmd->flags & SHMEMX_RING_REPLY) != 0) {
+        shmi_ring_reply(&of->ring, cmd, ticket, 0, status);
+    } else {
+        shmi_ring_fail(&of->ring, cmd, ticket, status);
+    }
+    shmi_ring_retire(&of->ring, ticket);
+}
+
+static bool is_collective(unsigned op)
+{
+    return op >= SHMEMX_RING_SYNC && op <= SHMEMX_RING_REDUCE;
+}
+
+static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd)
+{
+    int status = shmi_engine_check(of->owner, cmd);
+    if (status == SHMEMX_OK && is_collective(cmd->op)) {
+        status = hand_to_team(of, ticket, cmd);
+        if (status == SHMEMX_OK) {
+            return;
+        }
+    }
+    if (status != SHMEMX_OK) {
+        refuse(of, ticket, cmd, status);
+        return;
+    }
+    bool in_lane = __atomic_load_n(&of->in_lane, __ATOMIC_ACQUIRE) != 0;
+    bool orders = cmd->op == SHMEMX_RING_FENCE || cmd->op == SHMEMX_RING_QUIET;
+    of->serial = in_lane && (of->serial || cmd->op == SHMEMX_RING_FENCE);
+    if (of->serial || (orders && in_lane) || !shmi_engine_is_local(cmd)) {
+        __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
+        push(&engine.lane, of, ticket, cmd);
+        return;
+    }
+    uint64_t value = 0;
+    if (cmd->op == SHMEMX_RING_QUIET) {
+        shmi_order_all();
+    } else if (cmd->op != SHMEMX_RING_FENCE) {
+        shmi_engine_do(of->ctx, cmd, &value);
+    }
+    shmi_ring_retire(&of->ring, ticket);
+    if (cmd->op == SHMEMX_RING_QUIET) {
+        shmi_ring_publish(&of->ring);
+    }
+    shmi_ring_reply(&of->ring, cmd, ticket, value, SHMEMX_OK);
+}
+
+/* Take what there is, at most a pass.  How many. */
+static unsigned serve(struct shmi_engine_ring *of)
+{
+    shmemx_command_t cmd;
+    uint64_t ticket;
+    unsigned n = 0;
+    int rc = 0;
+    while (!of->dead && n < PASS && (rc = shmi_ring_take(&of->ring, &cmd, &ticket)) == 1) {
+        dispatch(of, ticket, &cmd);
+        n++;
+    }
+    if (rc < 0) {
+        of->dead = true;
+        shmi_ring_stop(&of->ring);
+    }
+    if (n != 0 || of->ring.done != of->ring.next || of->ring.done != of->ring.done_published) {
+        shmi_ring_publish(&of->ring);
+    }
+    return n;
+}
+
+/* A kernel has told that it waits in vain. */
+static void tell(struct shmi_kernels *kernels)
+{
+    const shmemx_diagnosis_t *found = kernels->diagnosis;
+    if (kernels->told || shmi_load_acquire(&found->state) != 2) {
+        return;
+    }
+    kernels->told = true;
+    const struct shmi_segment *seg = shmi_segment_of((const void *)(uintptr_t)found->address);
+    if (found->site == SHMEMX_SITE_VERSION) {
+        shmi_error("a kernel was compiled with version %lu of shmemx_device.h, this library is of "
+                   "version %lu: compile it again",
+                   (unsigned long)found->expected, (unsigned long)found->found);
+        return;
+    }
+    shmi_error("a kernel of PE %d has waited longer than SHMEM_DEVICE_TIMEOUT (%ld s) for %s at "
+               "%#lx (%s): it is %lu, to become %lu; ring %lu, ticket %lu",
+               shmi_job.my_pe, shmi_config.device_timeout, shmi_ring_site_name(found->site),
+               (unsigned long)found->address, seg == NULL ? "not symmetric memory" : seg->name,
+               (unsigned long)found->found, (unsigned long)found->expected,
+               (unsigned long)found->ring, (unsigned long)found->ticket);
+}
+
+static void look_for_trouble(struct shmi_kernels *kernels, uint64_t now)
+{
+    tell(kernels);
+    for (unsigned i = 0; i < kernels->n_rings; i++) {
+        struct shmi_engine_ring *of = &kernels->ring[i];
+        if (!of->torn_told && shmi_ring_torn(&of->ring, now) > TORN_NS) {
+            of->torn_told = true;
+            shmi_warn("ring %u of a kernel's context has half a command at ticket %lu, and waits: "
+                      "its producer was stopped or has died between two stores",
+                      i, (unsigned long)of->ring.next);
+        }
+    }
+}
+
+/* May commands come at any moment? */
+static bool is_busy(const struct shmi_kernels *kernels)
+{
+    if (shmi_accelerator.npu != NULL && shmi_accelerator.device->busy(shmi_accelerator.npu)) {
+        return true;
+    }
+    for (; kernels != NULL; kernels = kernels->next) {
+        for (unsigned i = 0; i < kernels->n_cores; i++) {
+            if (shmi_load_relaxed(&kernels->producer[i].attached) != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void sleep_until_woken(uint64_t ns)
+{
+    struct timespec time = {.tv_nsec = (long)ns};
+    shmi_store_release(&engine.asleep, 1);
+    syscall(SYS_futex, &engine.asleep, FUTEX_WAIT_PRIVATE, 1, &time, NULL, 0);
+    shmi_store_release(&engine.asleep, 0);
+}
+
+void shmi_engine_wake(void)
+{
+    if (__atomic_exchange_n(&engine.asleep, 0, __ATOMIC_ACQ_REL) != 0) {
+        syscall(SYS_futex, &engine.asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+static void idle(uint64_t idle_ns, bool busy)
+{
+    if (!busy) {
+        sleep_until_woken(SLEEP_NS);
+    } else if (idle_ns < SPIN_NS) {
+        shmi_pause();
+    } else if (idle_ns < YIELD_NS) {
+        sched_yield();
+    } else {
+        sleep_until_woken(NAP_NS);
+    }
+}
+
+/* One turn of all rings; under the lock. */
+static unsigned turn(uint64_t now, bool looks)
+{
+    unsigned n = 0;
+    for (struct shmi_kernels *kernels = engine.first; kernels != NULL; kernels = kernels->next) {
+        for (unsigned i = 0; i < kernels->n_rings; i++) {
+            n += serve(&kernels->ring[i]);
+        }
+        if (looks) {
+            look_for_trouble(kernels, now);
+        }
+    }
+    return n;
+}
+
+static void *run_engine(void *unused)
+{
+    uint64_t idle_since = 0;
+    bool busy = true;
+    (void)unused;
+    shmi_topology_bind_helper(shmi_config.engine_cpu);
+    if (shmi_accelerator.npu != NULL) {
+        shmi_accelerator.device->enter(shmi_accelerator.npu);
+    }
+    for (unsigned round = 0; shmi_load_acquire(&engine.stop) == 0; round++) {
+        bool looks = round % 64 == 0;
+        uint64_t now = idle_since == 0 && !looks ? 0 : now_ns();
+        while (shmi_load_acquire(&engine.wanted) != 0) {
+            sched_yield();
+        }
+        pthread_mutex_lock(&engine.lock);
+        unsigned n = turn(now, looks || !busy);
+        busy = n != 0 || !looks ? busy : is_busy(engine.first);
+        pthread_mutex_unlock(&engine.lock);
+        if (n != 0) {
+            idle_since = 0;
+            busy = true;
+            continue;
+        }
+        idle_since = idle_since == 0 ? now_ns() : idle_since;
+        if (idle_since + YIELD_NS < now) {
+            pthread_mutex_lock(&engine.lock);
+            busy = is_busy(engine.first);
+            pthread_mutex_unlock(&engine.lock);
+        }
+        idle(now > idle_since ? now - idle_since : 0, busy);
+    }
+    return NULL;
+}
+
+/* ---- contexts come and go -------------------------------------------------------------------- */
+
+static void lock_list(void)
+{
+    __atomic_fetch_add(&engine.wanted, 1, __ATOMIC_ACQ_REL);
+    pthread_mutex_lock(&engine.lock);
+    __atomic_fetch_sub(&engine.wanted, 1, __ATOMIC_ACQ_REL);
+}
+
+static int start(void)
+{
+    shmi_store_release(&engine.stop, 0);
+    int rc = start_worker(&engine.lane, run_lane, &engine.lane);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = pthread_create(&engine.thread, NULL, run_engine, NULL);
+    if (rc != 0) {
+        shmi_error("cannot start the thread that serves kernels: %s", strerror(rc));
+        stop_worker(&engine.lane);
+        return -rc;
+    }
+    engine.runs = true;
+    return 0;
+}
+
+int shmi_engine_add(struct shmi_kernels *kernels)
+{
+    pthread_mutex_lock(&engine.start);
+    int rc = engine.runs ? 0 : start();
+    if (rc == 0) {
+        lock_list();
+        kernels->next = engine.first;
+        engine.first = kernels;
+        pthread_mutex_unlock(&engine.lock);
+    }
+    pthread_mutex_unlock(&engine.start);
+    return rc;
+}
+
+static bool has_pending(const struct shmi_kernels *kernels)
+{
+    for (unsigned i = 0; i < kernels->n_rings; i++) {
+        if (__atomic_load_n(&kernels->ring[i].in_lane, __ATOMIC_ACQUIRE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void shmi_engine_remove(struct shmi_kernels *kernels)
+{
+    pthread_mutex_lock(&engine.start);
+    lock_list();
+    struct shmi_kernels **link = &engine.first;
+    while (*link != kernels) {
+        link = &(*link)->next;
+    }
+    *link = kernels->next;
+    bool last = engine.first == NULL;
+    pthread_mutex_unlock(&engine.lock);
+    while (has_pending(kernels)) {
+        sched_yield();
+    }
+    for (unsigned i = 0; i < kernels->n_teams; i++) {
+        stop_worker(&kernels->coll[i]);
+    }
+    if (last) {
+        shmi_store_release(&engine.stop, 1);
+        shmi_engine_wake();
+        pthread_join(engine.thread, NULL);
+        stop_worker(&engine.lane);
+        engine.runs = false;
+    }
+    pthread_mutex_unlock(&engine.start);
+}
