@@ -40,7 +40,7 @@ bootstrap() {
 build_in() {
     local directory=$1
     shift
-    mkdir -p "$directory" && cd "$directory" || return
+    bootstrap && mkdir -p "$directory" && cd "$directory" || return
     "$root/configure" "$@" || return
     # shellcheck disable=SC2086  # a list of names
     make -j"$(nproc)" ${targets:-all}
@@ -60,9 +60,8 @@ quietly() {
 
 # Build, install below build/, and compile and run an example as users do.
 build_demo() {
-    quietly "$build/logs/bootstrap.log" bootstrap &&
-        quietly "$build/logs/build.log" \
-            build_in "$build" --enable-werror --prefix="$build/installed" &&
+    quietly "$build/logs/build.log" \
+        build_in "$build" --enable-werror --prefix="$build/installed" &&
         quietly "$build/logs/install.log" make -C "$build" install
 }
 
