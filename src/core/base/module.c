@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Modules are looked for where this very library was loaded from, so that an installation can be
- * moved, and a build tree used; else where it was configured to be installed. */
+/* Modules are looked for beside this very library, so that an installation can be moved, and a
+ * build tree used; where it was configured to be installed if there is no such directory. */
 static void path_of(const char *name, char *path, size_t len)
 {
     Dl_info self;
@@ -17,9 +17,10 @@ static void path_of(const char *name, char *path, size_t len)
     if (dladdr(here, &self) != 0 && self.dli_fname != NULL) {
         const char *slash = strrchr(self.dli_fname, '/');
         if (slash != NULL) {
-            snprintf(path, len, "%.*s/npushmem/%s.so", (int)(slash - self.dli_fname),
-                     self.dli_fname, name);
-            if (access(path, R_OK) == 0) {
+            int dir_len = (int)(slash - self.dli_fname);
+            snprintf(path, len, "%.*s/npushmem", dir_len, self.dli_fname);
+            if (access(path, X_OK) == 0) {
+                snprintf(path, len, "%.*s/npushmem/%s.so", dir_len, self.dli_fname, name);
                 return;
             }
         }
