@@ -127,7 +127,7 @@ void shmi_box_receive(const char *who, const struct shmi_team *team, size_t plac
         .len = len,
         .number = (uint32_t)team->net->call,
     };
-    for (int look = 0; look < SHMI_LOOKS; look++) {
+    for (int look = 0; look < shmi_looks; look++) {
         if (receive(&r.base)) {
             return;
         }

@@ -30,6 +30,7 @@
 #include "transport/transport.h"
 
 enum {
+    LOOKS = 64,
     SPIN_NS = 20 * 1000,    /* about the cost of being put to sleep and woken again */
     YIELD_NS = 1000 * 1000, /* with a core of one's own */
     YIELD_SHARED_NS = 200 * 1000,
@@ -48,6 +49,8 @@ static struct {
     uint64_t yield_ns;
     bool crowded; /* more PEs than cores */
 } patience = {.spin_ns = SPIN_NS, .yield_ns = YIELD_NS};
+
+int shmi_looks = LOOKS;
 
 static uint64_t now_ns(void)
 {
@@ -88,6 +91,7 @@ void shmi_wait_open(const struct shmi_card *cards)
         cpus = (int)shmi_min((size_t)cpus, mine->cpus_usable);
     }
     patience.crowded = shmi_segment_n_here() > cpus;
+    shmi_looks = patience.crowded ? 1 : LOOKS;
     patience.spin_ns = patience.crowded ? 0 : SPIN_NS;
     patience.yield_ns = patience.crowded ? YIELD_SHARED_NS : YIELD_NS;
     if (shmi_config.spin >= 0) {

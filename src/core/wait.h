@@ -19,9 +19,11 @@
 /*
  * Looks at a word before shmi_wait is called, which first reads the clock.  There is a pause
  * between them: without, the looks in flight are thrown away when the line comes, and it comes
- * later where the writer shares the core.  A ping-pong took half as long again.
+ * later where the writer shares the core.  A ping-pong took half as long again.  Where PEs share
+ * cores there is one look: the one that is waited for may need this core, and 64 pauses take as
+ * long as a change of processes.
  */
-#define SHMI_LOOKS 64
+extern SHMI_HIDDEN int shmi_looks;
 
 /* What a PE waits for; lives on the waiter's stack. */
 struct shmi_waiting {
@@ -40,7 +42,7 @@ void shmi_wait_reached_slowly(const char *who, const uint64_t *word, uint64_t va
 
 static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint64_t value, int pe)
 {
-    for (int look = 0; look < SHMI_LOOKS; look++) {
+    for (int look = 0; look < shmi_looks; look++) {
         if (shmi_likely(shmi_load_acquire(word) >= value)) {
             return;
         }

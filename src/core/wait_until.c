@@ -121,7 +121,7 @@ static uint64_t wait_slowly(const char *who, const void *ivar, struct kind kind,
 INLINE uint64_t wait_one(const char *who, const void *ivar, struct kind kind, int cmp, uint64_t key)
 {
     bool slowly = shmi_observing || shmi_hbm_on;
-    for (int look = slowly ? SHMI_LOOKS : 0; look < SHMI_LOOKS; look++) {
+    for (int look = slowly ? shmi_looks : 0; look < shmi_looks; look++) {
         uint64_t seen = key_of(ivar, kind, true);
         if (shmi_likely(compare(seen, cmp, key))) {
             return seen;
