@@ -68,7 +68,7 @@ static void alltoall_packed(const char *who, struct shmi_team *team, const struc
 {
     size_t all = (size_t)team->n_pes * a->nelems;
     size_t mine = (size_t)team->my_pe * a->nelems * a->size;
-    copy_elements((char *)shmi_node_outbox(team), 1, a->source, a->sst, all, a->size);
+    copy_elements((char *)shmi_node_outbox(who, team), 1, a->source, a->sst, all, a->size);
     shmi_node_sync(who, team);
     for (int i = 0; i < team->n_pes; i++) {
         copy_elements(a->dest + block_at(a, i, a->dst), a->dst,
@@ -108,8 +108,8 @@ static void alltoall_pairwise(const char *who, struct shmi_team *team, const str
         for (size_t at = 0; at < a->nelems; at += per_piece) {
             size_t piece = shmi_min(a->nelems - at, per_piece);
             size_t bytes = at * a->size;
-            copy_elements((char *)shmi_node_outbox(team), 1, from + bytes * (size_t)a->sst, a->sst,
-                          piece, a->size);
+            copy_elements((char *)shmi_node_outbox(who, team), 1, from + bytes * (size_t)a->sst,
+                          a->sst, piece, a->size);
             shmi_node_sync(who, team);
             copy_elements(to + bytes * (size_t)a->dst, a->dst,
                           (const char *)shmi_node_inbox(team, partner), 1, piece, a->size);

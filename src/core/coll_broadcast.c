@@ -2,7 +2,8 @@
 /*
  * coll_broadcast.c -- broadcast (9.10.7).
  *
- * Readers pull, all at once: out of the root's payload, or straight from its source.  In place
+ * Readers pull, all at once: out of the root's payload, for which they wait for nobody else, or
+ * straight from its source.  In place
  * works as it is: the root's own dest is its source, and the others' sources are not read.
  */
 #include "core/coll_node.h"
@@ -21,11 +22,14 @@ static void broadcast_pieces(const char *who, struct shmi_team *team, char *dest
     for (size_t at = 0; at < len; at += SHMI_PAYLOAD) {
         size_t piece = shmi_min(len - at, SHMI_PAYLOAD);
         if (team->my_pe == root) {
-            shmi_node_copy(shmi_node_outbox(team), source + at, piece);
-        }
-        shmi_node_sync(who, team);
-        if (wanted) {
-            shmi_node_copy(dest + at, shmi_node_inbox(team, root), piece);
+            shmi_node_copy(shmi_node_outbox(who, team), source + at, piece);
+            shmi_node_tell(team);
+            if (wanted) {
+                shmi_node_copy(dest + at, shmi_node_inbox(team, root), piece);
+            }
+        } else {
+            shmi_node_copy(dest + at, shmi_node_hear(who, team, root), piece);
+            shmi_node_tell(team);
         }
     }
 }

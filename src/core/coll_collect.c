@@ -23,7 +23,7 @@ static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest,
      * piece of the same place is written over it. */
     for (size_t at = 0; at < len; at += SHMI_PAYLOAD) {
         size_t piece = shmi_min(len - at, SHMI_PAYLOAD);
-        shmi_node_copy(shmi_node_outbox(team), source + at, piece);
+        shmi_node_copy(shmi_node_outbox(who, team), source + at, piece);
         shmi_node_sync(who, team);
         for (int i = 0; i < team->n_pes; i++) {
             shmi_node_copy(dest + (size_t)i * len + at, shmi_node_inbox(team, i), piece);
@@ -100,7 +100,7 @@ static const struct offer *offer_of(const struct shmi_team *team, int i)
 static void exchange(const char *who, struct shmi_team *team, const char *source, size_t len,
                      size_t at)
 {
-    struct offer *mine = (struct offer *)shmi_node_outbox(team);
+    struct offer *mine = (struct offer *)shmi_node_outbox(who, team);
     mine->len = len;
     mine->segment = SHMI_SEGMENTS;
     if (len > PIECE) {

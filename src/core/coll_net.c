@@ -191,7 +191,7 @@ static void make_teams(const struct shmi_team *team, struct shmi_net_group *grou
     int mine = group->node_of[team->my_pe];
     const int *members = group->by_node + group->begin[mine];
     struct shmi_team shape = {
-        .stride = 1, .id = team->id, .step = team->first, .first = team->first};
+        .stride = 1, .id = team->id, .step = team->first, .met = team->first, .first = team->first};
     int n_nodes = group->leaders.n_pes;
     group->node = shape;
     group->node.root = node_pes;

@@ -167,7 +167,7 @@ static void by_leaders(const char *who, struct shmi_team *team, const struct shm
         shmi_box_begin(who, &group->leaders);
         exchange(who, team, call);
         ptrdiff_t table = shmi_box_table(&group->leaders) - (char *)shmi_node_slot(node, 0);
-        memcpy(shmi_node_outbox(node), &table, sizeof(table));
+        memcpy(shmi_node_outbox(who, node), &table, sizeof(table));
     }
     shmi_node_sync(who, node);
     ptrdiff_t table;

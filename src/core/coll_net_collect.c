@@ -311,7 +311,7 @@ static void exchange_offers(const char *who, struct shmi_team *team, const struc
     for (int i = 0; i <= n_nodes; i++) {
         at[i] = (size_t)group->begin[i] * sizeof(*mine);
     }
-    memcpy(shmi_node_outbox(node), mine, sizeof(*mine));
+    memcpy(shmi_node_outbox(who, node), mine, sizeof(*mine));
     shmi_node_sync(who, node);
     if (group->is_leader) {
         const struct shmi_net_call call = {.dest = (char *)sorted, .len = bytes, .at = at};

@@ -205,13 +205,13 @@ static void scan_piece(const char *who, struct shmi_team *team, const struct shm
     int last = call->inclusive ? node->my_pe : node->my_pe - 1;
     _Alignas(SHMI_LINE) char before[SHMI_PAYLOAD] = {0};
     _Alignas(SHMI_LINE) char total[SHMI_PAYLOAD];
-    memcpy(shmi_node_outbox(node), call->source + at * call->size, len);
+    memcpy(shmi_node_outbox(who, node), call->source + at * call->size, len);
     shmi_node_sync(who, node);
     sum_node(node, call, last, dest, nelems);
     if (group->is_leader) {
         sum_node(node, call, node->n_pes - 1, total, nelems);
         among_leaders(who, &group->leaders, call, before, total, nelems);
-        memcpy(shmi_node_outbox(node), before, len);
+        memcpy(shmi_node_outbox(who, node), before, len);
     }
     shmi_node_sync(who, node);
     if (group->leaders.my_pe == 0) {

@@ -10,9 +10,13 @@
  *     shmi_node_sync(who, team);                           the step
  *     ... shmi_node_inbox(team, i) ...                     after: I read everybody's
  *
- * Two payloads for each member, used in turn, are enough.  I write the one of step n + 2 only after
- * my step n + 1, which ended when all members had entered step n + 1; they entered it after they
- * had read what they wanted of step n.  So nobody still reads what I overwrite.
+ * The payloads of each member are used in turn.  Two would be enough: I write the one of step n + 2
+ * only when all members have entered step n + 1, which my step n + 1 waits for; they entered it
+ * after they had read what they wanted of step n.  So nobody still reads what I overwrite.
+ *
+ * But where only one member has something to say, it need not wait for the others, nor they for
+ * each other: it tells; they hear it, read, and tell that they have.  More payloads let it go on
+ * for some steps before it looks how far all have come.
  *
  * What does not fit is read where it lies, in the peers' mapped memory, between two steps: after
  * the first, all sources are ready; after the second, all have been read.  No member ever writes
@@ -52,15 +56,32 @@ static inline struct shmi_slot *shmi_node_slot(const struct shmi_team *team, int
     return team->n_pes <= SHMI_NEAR ? team->near[i] : shmi_team_slot(team, i);
 }
 
-/* My payload of the coming step; member i's of the step that was. */
-static inline unsigned char *shmi_node_outbox(const struct shmi_team *team)
+/* Enter a step, and wait for nobody. */
+void shmi_node_tell(struct shmi_team *team);
+
+/* Before my coming step: wait until member i has entered it, and look at its payload. */
+const unsigned char *shmi_node_hear(const char *who, struct shmi_team *team, int i);
+
+/* Wait until the payload of the coming step may be written. */
+void shmi_node_catch_up(const char *who, struct shmi_team *team);
+
+static inline unsigned char *shmi_node_payload(const struct shmi_team *team, int i, uint64_t step)
 {
-    return shmi_node_slot(team, team->my_pe)->payload[(team->step + 1) & 1];
+    return shmi_node_slot(team, i)->payload[step % SHMI_PAYLOADS];
+}
+
+/* My payload of the coming step; member i's of the step that was. */
+static inline unsigned char *shmi_node_outbox(const char *who, struct shmi_team *team)
+{
+    if (shmi_unlikely(team->step - team->met > SHMI_PAYLOADS - 2)) {
+        shmi_node_catch_up(who, team);
+    }
+    return shmi_node_payload(team, team->my_pe, team->step + 1);
 }
 
 static inline const unsigned char *shmi_node_inbox(const struct shmi_team *team, int i)
 {
-    return shmi_node_slot(team, i)->payload[team->step & 1];
+    return shmi_node_payload(team, i, team->step);
 }
 
 static inline void shmi_node_sync(const char *who, struct shmi_team *team)

@@ -42,7 +42,7 @@ static void reduce_small(const char *who, struct shmi_team *team, const struct r
         size_t piece = shmi_min(r->nelems - at, per_piece);
         size_t bytes = piece * r->size;
         char *acc = r->dest + at * r->size;
-        shmi_node_copy(shmi_node_outbox(team), r->source + at * r->size, bytes);
+        shmi_node_copy(shmi_node_outbox(who, team), r->source + at * r->size, bytes);
         shmi_node_sync(who, team);
         shmi_node_copy(acc, shmi_node_inbox(team, 0), bytes);
         for (int i = 1; i < team->n_pes; i++) {

@@ -38,7 +38,7 @@ static void scan_small(const char *who, struct shmi_team *team, const struct sca
         size_t piece = shmi_min(s->nelems - at, per_piece);
         size_t bytes = piece * s->size;
         char *acc = s->dest + at * s->size;
-        shmi_node_copy(shmi_node_outbox(team), s->source + at * s->size, bytes);
+        shmi_node_copy(shmi_node_outbox(who, team), s->source + at * s->size, bytes);
         shmi_node_sync(who, team);
         if (last < 0) {
             memset(acc, 0, bytes);

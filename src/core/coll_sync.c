@@ -37,18 +37,35 @@ static inline void wait_for(const char *who, const struct shmi_team *team, int i
     shmi_wait_reached(who, &shmi_node_slot(team, i)->arrived, step, shmi_team_pe(team, i));
 }
 
-static inline uint64_t announce(struct shmi_team *team)
+void shmi_node_tell(struct shmi_team *team)
 {
-    uint64_t step = ++team->step;
     /* Pairs with the acquire in wait_for(). */
-    shmi_store_release(&shmi_node_slot(team, team->my_pe)->arrived, step);
-    return step;
+    shmi_store_release(&shmi_node_slot(team, team->my_pe)->arrived, ++team->step);
+}
+
+const unsigned char *shmi_node_hear(const char *who, struct shmi_team *team, int i)
+{
+    wait_for(who, team, i, team->step + 1);
+    return shmi_node_payload(team, i, team->step + 1);
+}
+
+static void wait_for_all(const char *who, struct shmi_team *team, uint64_t step)
+{
+    for (int i = 1; i < team->n_pes; i++) {
+        wait_for(who, team, shmi_node_after(team, i), step);
+    }
+    team->met = step;
+}
+
+void shmi_node_catch_up(const char *who, struct shmi_team *team)
+{
+    wait_for_all(who, team, team->step - (SHMI_PAYLOADS - 2));
 }
 
 static void sync_alone(const char *who, struct shmi_team *team)
 {
     (void)who;
-    team->step++;
+    team->met = ++team->step;
 }
 
 static void sync_pair(const char *who, struct shmi_team *team)
@@ -58,21 +75,21 @@ static void sync_pair(const char *who, struct shmi_team *team)
     /* Pairs with the acquire in the other's shmi_wait_reached(). */
     shmi_store_release(&team->near[me]->arrived, step);
     shmi_wait_reached(who, &team->near[1 - me]->arrived, step, shmi_team_pe(team, 1 - me));
+    team->met = step;
 }
 
 static void sync_flat(const char *who, struct shmi_team *team)
 {
-    uint64_t step = announce(team);
-    for (int i = 1; i < team->n_pes; i++) {
-        wait_for(who, team, shmi_node_after(team, i), step);
-    }
+    shmi_node_tell(team);
+    wait_for_all(who, team, team->step);
 }
 
 static void sync_dissemination(const char *who, struct shmi_team *team)
 {
-    uint64_t step = ++team->step;
     int n = team->n_pes;
     struct shmi_slot *mine = shmi_node_slot(team, team->my_pe);
+    shmi_node_tell(team); /* to those who will want to know after a step without rounds */
+    uint64_t step = team->step;
     for (int round = 0, distance = 1; distance < n; round++, distance *= 2) {
         int to = (team->my_pe + distance) % n;
         int from = (team->my_pe - distance + n) % n;
@@ -80,6 +97,7 @@ static void sync_dissemination(const char *who, struct shmi_team *team)
         shmi_store_release(&shmi_node_slot(team, to)->round[round].step, step);
         shmi_wait_reached(who, &mine->round[round].step, step, shmi_team_pe(team, from));
     }
+    team->met = step;
 }
 
 /* What SHMEM_BARRIER_ALGORITHM names, and up to how many members `auto` takes it: with eight on two

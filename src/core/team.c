@@ -97,6 +97,7 @@ struct shmi_team *shmi_team_make(const struct shmi_team *shape, uint32_t id, uin
     *team = *shape;
     team->id = id;
     team->step = first;
+    team->met = first;
     team->first = first;
     team->contexts = NULL;
     team->net = NULL;

@@ -19,9 +19,10 @@
 #include "core/base/util.h"
 #include "core/segment.h"
 
-/* Bytes that travel with a synchronisation: two buffers, so that one may be written while the other
- * is still being read. */
-#define SHMI_PAYLOAD 512
+/* Bytes that travel with a synchronisation, and how many such buffers are used in turn: one may be
+ * written while others are still being read. */
+#define SHMI_PAYLOAD  512
+#define SHMI_PAYLOADS 8
 
 /* Rounds of a dissemination: enough for 2^24 members. */
 #define SHMI_ROUNDS 24
@@ -40,8 +41,9 @@ struct shmi_slot {
         _Alignas(SHMI_LINE) uint64_t step; /* written by the member 2^round before the owner */
         uint64_t net[SHMI_LANES][2]; /* the same through the network: of even and of odd steps */
     } round[SHMI_ROUNDS];
-    _Alignas(SHMI_LINE) unsigned char payload[2][SHMI_PAYLOAD]; /* the owner's; all may read */
-    unsigned char net_payload[SHMI_LANES][2][SHMI_PAYLOAD];     /* the same through the network */
+    _Alignas(SHMI_LINE) unsigned char payload[SHMI_PAYLOADS]
+                                             [SHMI_PAYLOAD]; /* the owner's; all may read */
+    unsigned char net_payload[SHMI_LANES][2][SHMI_PAYLOAD];  /* the same through the network */
 };
 
 /* Teams of up to this many members keep the addresses of their slots. */
@@ -57,6 +59,7 @@ struct shmi_team {
     bool on_node; /* every member's memory is mapped here */
     bool predefined;
     uint64_t step; /* synchronisations of this team that this PE has entered */
+    uint64_t met;  /* the last one that, as this PE knows, all members have entered */
     void (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
     struct shmi_slot *near[SHMI_NEAR];                     /* the members' slots; set with sync */
     struct shmi_net_group *net; /* of a team on several nodes, once it has met: coll_net.h */
