@@ -242,10 +242,11 @@ static void try_all(const struct mover *mover, const struct subteam *team, const
     }
 }
 
-/* Bytes a PE's buffer needs for all of these with nelems elements on n PEs. */
+/* Bytes a PE's buffer needs for all of these with nelems elements on n PEs: four strides of
+ * alltoalls, or n / 2 times as many elements of each where they grow. */
 static size_t room_for(size_t nelems, size_t size, size_t n)
 {
-    return (nelems + n) * size * n * 4 + 128;
+    return (nelems + n) * size * n * (4 + n / 2) + 128;
 }
 
 /* ---- the cases --------------------------------------------------------------------------- */
@@ -309,7 +310,7 @@ static void large(void)
     int last = conformance_n() - 1;
     try_broadcast(&movers[0], &world, &at, len, last);
     try_fcollect(&movers[0], &world, &at, len);
-    try_collect(&movers[0], &world, &at, len / 2, growing);
+    try_collect(&movers[0], &world, &at, len * 2 / n, growing);
     try_collect(&movers[0], &world, &at, len, every_second);
     try_alltoall(&movers[0], &world, &at, len);
     try_broadcast(&movers[0], &world, &at, len * n, 0);
