@@ -273,6 +273,31 @@ bool shmi_network_is_mixed(void)
     return is_mixed;
 }
 
+/* PE 0 speaks for all, and nobody ends the job before it has: all meet once more. */
+static int refuse(void)
+{
+    if (shmi_job.my_pe == 0 && strcmp(shmi_config.transport, "auto") == 0) {
+        shmi_error("no network reaches all PEs; SHMEM_DEBUG=1 says what was tried");
+    }
+    shmi_job_fence();
+    return -ENODEV;
+}
+
+/* What was not chosen, or cannot be used. */
+static void drop(int i)
+{
+    struct shmi_memory memory;
+    struct shmi_network *network = &candidates.networks[i];
+    if (network->net != NULL) {
+        withdraw(network, candidates.offers[i].key);
+        if (candidates.offers[i].device_exposed != 0 && shmi_npu_exposure(&memory)) {
+            network->transport->withdraw(network->net, &memory, candidates.offers[i].device_key);
+        }
+        shmi_transport_close(network);
+    }
+    free(candidates.addresses[i].bytes);
+}
+
 int shmi_network_open(void)
 {
     is_mixed = false;
@@ -297,25 +322,9 @@ int shmi_network_open(void)
         return rc;
     }
     int chosen = choose(blobs);
-    if (chosen >= 0) {
-        rc = adopt(chosen, blobs);
-    } else {
-        rc = -ENODEV;
-        if (shmi_job.my_pe == 0 && strcmp(shmi_config.transport, "auto") == 0) {
-            shmi_error("no network reaches all PEs; SHMEM_DEBUG=1 says what was tried");
-        }
-    }
+    rc = chosen >= 0 ? adopt(chosen, blobs) : refuse();
     for (int i = 0; i < candidates.n; i++) {
-        if (candidates.networks[i].net != NULL) {
-            struct shmi_memory memory;
-            withdraw(&candidates.networks[i], candidates.offers[i].key);
-            if (candidates.offers[i].device_exposed != 0 && shmi_npu_exposure(&memory)) {
-                candidates.networks[i].transport->withdraw(candidates.networks[i].net, &memory,
-                                                           candidates.offers[i].device_key);
-            }
-            shmi_transport_close(&candidates.networks[i]);
-        }
-        free(candidates.addresses[i].bytes);
+        drop(i);
     }
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         free(blobs[pe].bytes);

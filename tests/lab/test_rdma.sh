@@ -17,8 +17,8 @@ drives() {
 # refuses <what is said, once>: the job ends at once, and not well.
 refuses() {
     limit=30 job -n 2 tests/openshmem-conformance/signals
-    [ "$status" != 0 ] && [ "$status" != 124 ] && says "$1" &&
-        [ "$(grep -Ec -e "$1" "$tmp/both")" = 1 ] || { cat "$tmp/both" && return 1; }
+    [ "$status" != 0 ] && [ "$status" != 124 ] && [ "$(grep -Ec -e "$1" "$tmp/both")" = 1 ] ||
+        { echo "status $status" && cat "$tmp/both" && return 1; }
 }
 
 # The word that is not there ends the job with all that is known about it.
