@@ -3,6 +3,10 @@
 #ifndef SHMEMX_H
 #define SHMEMX_H
 
+#if defined __GNUC__
+#pragma GCC system_header /* as in shmem.h */
+#endif
+
 #include "shmem.h"
 
 /*
@@ -10,7 +14,7 @@
  * added, major when something changes or goes.
  */
 #define SHMEMX_MAJOR_VERSION 0
-#define SHMEMX_MINOR_VERSION 2
+#define SHMEMX_MINOR_VERSION 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -113,6 +117,129 @@ SHMEMI_API int shmemx_launch_named(const char *name, shmemx_kernel_t *kernel, un
 #define shmemx_launch(kernel, n_blocks, args, args_len, stream) \
     shmemx_launch_named(#kernel, kernel, n_blocks, args, args_len, stream)
 #endif
+
+/* ---- communication on streams ------------------------------------------------------------------
+ *
+ * The routines of sections 9.6 (put, get, p), 9.8 (signals), 9.10 (collectives), 9.11 (waiting for
+ * a signal) and 9.12 (quiet) of OpenSHMEM, at their place on a stream.  shmemx_x_on_stream means:
+ * as if a thread called shmem_x when the stream has come there, that is, when everything is done
+ * that was put on the stream before; and what is put on it afterwards begins when shmem_x would
+ * have returned.  The rest follows from that, and from what the standard says of shmem_x.
+ *
+ *   - The call does not wait for the stream, nor for another PE.  0, or -1 after saying why, where
+ *     the device refuses it: a stream that it does not know.  A wrong argument ends the job, as it
+ *     does in shmem_x; with SHMEM_CHECK=1 more of them are found, of collectives when they begin.
+ *   - dest, source and sig_addr belong to the operation until it is done: until the stream has been
+ *     synchronised with, or an event that was recorded after it has come.  p takes its value at
+ *     once.  What is local to a put or a get may be any memory of this PE, host's or device's.
+ *   - Kernels and copies that come before an operation on its stream are complete for it; those
+ *     that come after it find it complete here.  At the other PE a put is complete after a
+ *     shmemx_quiet_on_stream or a barrier behind it, or after synchronising with the stream and a
+ *     shmem_quiet of the host: operations on streams are those of the default context.  A signal
+ *     comes after the data that was put with it; nothing else orders two puts but a quiet.  What
+ *     has nbi in its name is complete after a quiet only, here too.
+ *   - Waiting for a signal, or for the other PEs in a collective, holds up its stream alone.
+ *     Streams go on independently of each other, and PEs may come to what is on different streams
+ *     in different orders.
+ *   - The collectives of a team, whether on streams or not, are started in the same order by all
+ *     members, and one at a time.  Those on one stream are.  On different streams, order them by
+ *     events; and synchronise with the stream before the host calls a collective of that team, or
+ *     destroys it.  For SHMEM_TEAM_WORLD, what all PEs call together counts too: shmem_malloc,
+ *     shmem_free, teams that are made of it.  Streams that are to be independent have teams of
+ *     their own.  shmem_finalize waits for all streams by itself.
+ *   - Any thread may call these.
+ *
+ * Where both sides are within the device's reach (its own memory; that of PEs for which
+ * shmemx_ptr_device is not NULL; for one side also host memory of the node), puts, gets, setting a
+ * signal, and waiting in device memory for SHMEM_CMP_EQ, GE or GT are done by the device, without
+ * the host.
+ *
+ * Types are those of the routine of the same name.
+ */
+/* clang-format off */
+#define SHMEMI_X_COPY(name, type) \
+    SHMEMI_API int shmemx##name##_on_stream(type *dest, const type *source, size_t nelems, int pe, \
+                                            shmemx_stream_t stream);
+#define SHMEMI_X_SIGNAL(name, type) \
+    SHMEMI_API int shmemx##name##_on_stream(type *dest, const type *source, size_t nelems, \
+                                            uint64_t *sig_addr, uint64_t signal, int sig_op, \
+                                            int pe, shmemx_stream_t stream);
+#define SHMEMI_X_GATHER(name, type) \
+    SHMEMI_API int shmemx##name##_on_stream(shmem_team_t team, type *dest, const type *source, \
+                                            size_t nelems, shmemx_stream_t stream);
+#define SHMEMI_X_ALLTOALLS(name, type) \
+    SHMEMI_API int shmemx##name##_on_stream(shmem_team_t team, type *dest, const type *source, \
+                                            ptrdiff_t dst, ptrdiff_t sst, size_t nelems, \
+                                            shmemx_stream_t stream);
+#define SHMEMI_X_BROADCAST(name, type) \
+    SHMEMI_API int shmemx##name##_on_stream(shmem_team_t team, type *dest, const type *source, \
+                                            size_t nelems, int PE_root, shmemx_stream_t stream);
+#define SHMEMI_XD_COPY(op, T, type)         SHMEMI_X_COPY(T##op, type)
+#define SHMEMI_XS_COPY(op, bits, tail)      SHMEMI_X_COPY(op##bits##tail, void)
+#define SHMEMI_XD_P(op, T, type) \
+    SHMEMI_API int shmemx##T##op##_on_stream(type *dest, type value, int pe, \
+                                             shmemx_stream_t stream);
+#define SHMEMI_XD_SIGNAL(op, T, type)       SHMEMI_X_SIGNAL(T##op, type)
+#define SHMEMI_XS_SIGNAL(op, bits, tail)    SHMEMI_X_SIGNAL(op##bits##tail, void)
+#define SHMEMI_XD_GATHER(op, T, type)       SHMEMI_X_GATHER(T##op, type)
+#define SHMEMI_XD_ALLTOALLS(op, T, type)    SHMEMI_X_ALLTOALLS(T##op, type)
+#define SHMEMI_XD_BROADCAST(op, T, type)    SHMEMI_X_BROADCAST(T##op, type)
+
+/* shmemx_int_put_on_stream and so on; shmemx_put32_on_stream; shmemx_putmem_on_stream. */
+SHMEMI_FOR_RMA(SHMEMI_XD_COPY, _put)
+SHMEMI_FOR_RMA(SHMEMI_XD_COPY, _get)
+SHMEMI_FOR_RMA(SHMEMI_XD_COPY, _put_nbi)
+SHMEMI_FOR_RMA(SHMEMI_XD_COPY, _get_nbi)
+SHMEMI_FOR_RMA(SHMEMI_XD_P, _p)
+SHMEMI_FOR_SIZES(SHMEMI_XS_COPY, _put, )
+SHMEMI_FOR_SIZES(SHMEMI_XS_COPY, _get, )
+SHMEMI_FOR_SIZES(SHMEMI_XS_COPY, _put, _nbi)
+SHMEMI_FOR_SIZES(SHMEMI_XS_COPY, _get, _nbi)
+SHMEMI_X_COPY(_putmem, void)
+SHMEMI_X_COPY(_getmem, void)
+SHMEMI_X_COPY(_putmem_nbi, void)
+SHMEMI_X_COPY(_getmem_nbi, void)
+
+SHMEMI_FOR_RMA(SHMEMI_XD_SIGNAL, _put_signal)
+SHMEMI_FOR_RMA(SHMEMI_XD_SIGNAL, _put_signal_nbi)
+SHMEMI_FOR_SIZES(SHMEMI_XS_SIGNAL, _put, _signal)
+SHMEMI_FOR_SIZES(SHMEMI_XS_SIGNAL, _put, _signal_nbi)
+SHMEMI_X_SIGNAL(_putmem_signal, void)
+SHMEMI_X_SIGNAL(_putmem_signal_nbi, void)
+
+/* sig_op: SHMEM_SIGNAL_SET or SHMEM_SIGNAL_ADD.  The wait takes any SHMEM_CMP_ operator. */
+SHMEMI_API int shmemx_signal_op_on_stream(uint64_t *sig_addr, uint64_t signal, int sig_op, int pe,
+                                          shmemx_stream_t stream);
+SHMEMI_API int shmemx_signal_wait_until_on_stream(uint64_t *sig_addr, int cmp, uint64_t cmp_value,
+                                                  shmemx_stream_t stream);
+SHMEMI_API int shmemx_quiet_on_stream(shmemx_stream_t stream);
+
+/* A barrier is a quiet and a sync. */
+SHMEMI_API int shmemx_barrier_all_on_stream(shmemx_stream_t stream);
+SHMEMI_API int shmemx_sync_all_on_stream(shmemx_stream_t stream);
+SHMEMI_API int shmemx_barrier_on_stream(shmem_team_t team, shmemx_stream_t stream);
+SHMEMI_API int shmemx_team_sync_on_stream(shmem_team_t team, shmemx_stream_t stream);
+
+SHMEMI_FOR_RMA(SHMEMI_XD_BROADCAST, _broadcast)
+SHMEMI_FOR_RMA(SHMEMI_XD_GATHER, _collect)
+SHMEMI_FOR_RMA(SHMEMI_XD_GATHER, _fcollect)
+SHMEMI_FOR_RMA(SHMEMI_XD_GATHER, _alltoall)
+SHMEMI_FOR_RMA(SHMEMI_XD_ALLTOALLS, _alltoalls)
+SHMEMI_X_BROADCAST(_broadcastmem, void)
+SHMEMI_X_GATHER(_collectmem, void)
+SHMEMI_X_GATHER(_fcollectmem, void)
+SHMEMI_X_GATHER(_alltoallmem, void)
+SHMEMI_X_ALLTOALLS(_alltoallsmem, void)
+SHMEMI_FOR_LOGIC(SHMEMI_XD_GATHER, _and_reduce)
+SHMEMI_FOR_LOGIC(SHMEMI_XD_GATHER, _or_reduce)
+SHMEMI_FOR_LOGIC(SHMEMI_XD_GATHER, _xor_reduce)
+SHMEMI_FOR_COMPARE(SHMEMI_XD_GATHER, _max_reduce)
+SHMEMI_FOR_COMPARE(SHMEMI_XD_GATHER, _min_reduce)
+SHMEMI_FOR_SUM(SHMEMI_XD_GATHER, _sum_reduce)
+SHMEMI_FOR_SUM(SHMEMI_XD_GATHER, _prod_reduce)
+SHMEMI_FOR_SUM(SHMEMI_XD_GATHER, _sum_inscan)
+SHMEMI_FOR_SUM(SHMEMI_XD_GATHER, _sum_exscan)
+/* clang-format on */
 
 #ifdef __cplusplus
 }

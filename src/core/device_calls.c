@@ -9,6 +9,7 @@
 #include "core/engine.h"
 #include "core/hbm.h"
 #include "core/npu.h"
+#include "core/on_stream.h"
 #include "core/segment.h"
 #include "core/setup.h"
 #include "device/device.h"
@@ -63,19 +64,6 @@ int shmemx_device_query(shmemx_device_info_t *info)
 }
 PSHMEM(x_device_query)
 
-/* The device, entered; for routines that one PE calls alone. */
-static struct shmi_npu *enter(const char *who)
-{
-    shmi_require_running(who);
-    if (shmi_unlikely(!shmi_hbm_on)) {
-        shmi_fatal("%s: no device is open: SHMEM_DEVICE=sim opens one, or shmemx_device_open or "
-                   "shmemx_malloc_device on all PEs",
-                   who);
-    }
-    shmi_accelerator.device->enter(shmi_accelerator.npu);
-    return shmi_accelerator.npu;
-}
-
 /* What a device said, as the extensions do. */
 static int result(const char *who, int rc)
 {
@@ -88,29 +76,31 @@ static int result(const char *who, int rc)
 
 int shmemx_stream_create(shmemx_stream_t *stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->stream_create(npu, stream));
 }
 PSHMEM(x_stream_create)
 
 int shmemx_stream_destroy(shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
+    struct shmi_lane *lane = shmi_on_stream_leave(stream);
     shmi_accelerator.device->stream_destroy(npu, stream);
+    shmi_on_stream_free(lane);
     return 0;
 }
 PSHMEM(x_stream_destroy)
 
 int shmemx_stream_sync(shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->stream_sync(npu, stream));
 }
 PSHMEM(x_stream_sync)
 
 int shmemx_memcpy(void *dst, const void *src, size_t len)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     shmi_accelerator.device->copy(npu, dst, src, len);
     return 0;
 }
@@ -118,14 +108,14 @@ PSHMEM(x_memcpy)
 
 int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->stream_copy(npu, stream, dst, src, len));
 }
 PSHMEM(x_memcpy_on_stream)
 
 int shmemx_call_on_stream(void (*fn)(void *arg), void *arg, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->stream_call(npu, stream, fn, arg));
 }
 PSHMEM(x_call_on_stream)
@@ -140,7 +130,7 @@ static void check_word(const char *who, const void *word)
 
 int shmemx_write_on_stream(uint64_t *word, uint64_t value, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     check_word(__func__, word);
     return result(__func__, shmi_accelerator.device->stream_write(npu, stream, word, value));
 }
@@ -148,7 +138,7 @@ PSHMEM(x_write_on_stream)
 
 int shmemx_wait_on_stream(const uint64_t *word, int cmp, uint64_t value, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     check_word(__func__, word);
     if (cmp != SHMEM_CMP_EQ && cmp != SHMEM_CMP_GE) {
         return result(__func__, -EINVAL);
@@ -160,14 +150,14 @@ PSHMEM(x_wait_on_stream)
 
 int shmemx_event_create(shmemx_event_t *event)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->event_create(npu, event));
 }
 PSHMEM(x_event_create)
 
 int shmemx_event_destroy(shmemx_event_t event)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     shmi_accelerator.device->event_destroy(npu, event);
     return 0;
 }
@@ -175,14 +165,14 @@ PSHMEM(x_event_destroy)
 
 int shmemx_event_record(shmemx_event_t event, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->event_record(npu, event, stream));
 }
 PSHMEM(x_event_record)
 
 int shmemx_event_wait(shmemx_event_t event, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(__func__);
+    struct shmi_npu *npu = shmi_npu_enter(__func__);
     return result(__func__, shmi_accelerator.device->event_wait(npu, event, stream));
 }
 PSHMEM(x_event_wait)
@@ -190,7 +180,7 @@ PSHMEM(x_event_wait)
 static int launch(const char *who, const char *name, shmemx_kernel_t *fn, unsigned n_blocks,
                   const void *args, size_t args_len, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = enter(who);
+    struct shmi_npu *npu = shmi_npu_enter(who);
     struct shmi_kernel kernel = {fn, name, n_blocks, args, args_len};
     shmi_engine_wake();
     return result(who, shmi_accelerator.device->launch(npu, stream, &kernel));

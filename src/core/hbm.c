@@ -80,8 +80,7 @@ void shmi_word_wait_reached(const char *who, const void *word, uint64_t value, i
     shmi_wait(&reaching.base);
 }
 
-/* Where copies of this process reach that PE's object; NULL where they do not. */
-static char *reach(const void *addr, int pe)
+char *shmi_hbm_reach(const void *addr, int pe)
 {
     const struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
     size_t offset = (uintptr_t)addr - (uintptr_t)seg->base;
@@ -191,7 +190,7 @@ void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void 
     if (shmi_segment_of(dest) == NULL) {
         shmi_check_not_symmetric(who, "dest", dest);
     }
-    char *there = reach(dest, pe);
+    char *there = shmi_hbm_reach(dest, pe);
     if (there != NULL) {
         shmi_hbm_copy(there, source, len);
         return;
@@ -217,7 +216,7 @@ void shmi_hbm_get(const char *who, struct shmi_ctx *ctx, void *dest, const void 
     if (shmi_segment_of(source) == NULL) {
         shmi_check_not_symmetric(who, "source", source);
     }
-    const char *there = reach(source, pe);
+    const char *there = shmi_hbm_reach(source, pe);
     if (there != NULL) {
         shmi_hbm_copy(dest, there, len);
         return;
@@ -238,14 +237,21 @@ void shmi_hbm_get(const char *who, struct shmi_ctx *ctx, void *dest, const void 
 }
 
 /* The device does it where it can and the job has no other answer to who does atomics. */
-static bool amo_here(void *dest, const struct shmi_amo *amo, int pe)
+static bool amo_here(const void *dest, const struct shmi_amo *amo, int pe)
 {
     bool network_does = shmi_network.net != NULL && !shmi_network.facts.coherent;
-    char *word = reach(dest, pe);
+    char *word = shmi_hbm_reach(dest, pe);
     if (word == NULL || (network_does && shmi_hbm_peers[pe].registered)) {
         return false;
     }
     return shmi_accelerator.device->amo(shmi_accelerator.npu, word, amo);
+}
+
+char *shmi_hbm_reach_amo(const void *addr, int pe)
+{
+    uint64_t value = 0;
+    const struct shmi_amo look = {.op = SHMI_AMO_FETCH, .size = sizeof(value), .fetch = &value};
+    return amo_here(addr, &look, pe) ? shmi_hbm_reach(addr, pe) : NULL;
 }
 
 void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struct shmi_amo *amo,

@@ -49,6 +49,11 @@ void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void 
 void shmi_hbm_get(const char *who, struct shmi_ctx *ctx, void *dest, const void *source, size_t len,
                   int pe, enum shmi_when when);
 
+/* Where copies of this process reach that PE's object, in host or device memory; NULL where they do
+ * not.  And: where the device itself does the atomics on a word of device memory, if it does. */
+char *shmi_hbm_reach(const void *addr, int pe);
+char *shmi_hbm_reach_amo(const void *addr, int pe);
+
 /* On a word of device memory. */
 void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struct shmi_amo *amo,
                   enum shmi_when when, int pe);

@@ -14,7 +14,9 @@
 #include "core/hbm_agent.h"
 #include "core/memory.h"
 #include "core/network.h"
+#include "core/on_stream.h"
 #include "core/segment.h"
+#include "core/setup.h"
 #include "device/device.h"
 #include "transport/transport.h"
 
@@ -236,6 +238,18 @@ void shmi_npu_require(const char *who)
     }
 }
 
+struct shmi_npu *shmi_npu_enter(const char *who)
+{
+    shmi_require_running(who);
+    if (shmi_unlikely(!shmi_hbm_on)) {
+        shmi_fatal("%s: no device is open: SHMEM_DEVICE=sim opens one, or shmemx_device_open or "
+                   "shmemx_malloc_device on all PEs",
+                   who);
+    }
+    shmi_accelerator.device->enter(shmi_accelerator.npu);
+    return shmi_accelerator.npu;
+}
+
 void shmi_npu_finish(void)
 {
     if (shmi_accelerator.npu != NULL) {
@@ -254,6 +268,7 @@ void shmi_npu_close(void)
     }
     npu.exposed = false;
     npu.created = false;
+    shmi_on_stream_close();
     shmi_device_close(&shmi_accelerator);
     free(seg->window);
     free(shmi_hbm_peers);

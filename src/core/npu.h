@@ -31,6 +31,9 @@ int shmi_npu_join(void);
 /* In a routine that all PEs call: have a device, or end the job. */
 void shmi_npu_require(const char *who);
 
+/* In a routine that one PE calls alone: the device, for this thread, or the job ends. */
+struct shmi_npu *shmi_npu_enter(const char *who);
+
 /* All that was put on streams is done; and: give everything back. */
 void shmi_npu_finish(void);
 void shmi_npu_close(void);

@@ -58,8 +58,9 @@ struct shmi_team {
     uint32_t id;
     bool on_node; /* every member's memory is mapped here */
     bool predefined;
-    uint64_t step; /* synchronisations of this team that this PE has entered */
-    uint64_t met;  /* the last one that, as this PE knows, all members have entered */
+    bool on_stream; /* a stream is in one of its collectives; atomic */
+    uint64_t step;  /* synchronisations of this team that this PE has entered */
+    uint64_t met;   /* the last one that, as this PE knows, all members have entered */
     void (*sync)(const char *who, struct shmi_team *team); /* NULL until the first collective */
     struct shmi_slot *near[SHMI_NEAR];                     /* the members' slots; set with sync */
     struct shmi_net_group *net; /* of a team on several nodes, once it has met: coll_net.h */

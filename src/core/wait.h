@@ -51,6 +51,9 @@ static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint
     shmi_wait_reached_slowly(who, word, value, pe);
 }
 
+/* The wait of a signal, in host or device memory; cmp is one of SHMEM_CMP_.  The value seen. */
+uint64_t shmi_wait_signal(const char *who, const uint64_t *sig_addr, int cmp, uint64_t value);
+
 /* Let the network, where there is one, move. */
 void shmi_progress(void);
 

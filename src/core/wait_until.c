@@ -356,6 +356,11 @@ static size_t test_some(struct several several)
     MANY(size_t, T##_test_some, type, test_some, indices, INDICES_AND_STATUS)
 SHMEMI_FOR_SYNC(ALL_FORMS, )
 
+uint64_t shmi_wait_signal(const char *who, const uint64_t *sig_addr, int cmp, uint64_t value)
+{
+    return wait_one(who, sig_addr, KIND(uint64_t), cmp, value);
+}
+
 uint64_t shmem_signal_wait_until(uint64_t *sig_addr, int cmp, uint64_t cmp_value)
 {
     return wait_one(__func__, sig_addr, KIND(uint64_t), cmp, cmp_value);

@@ -131,9 +131,12 @@ struct shmi_device {
     /*
      * Streams: what is put on one happens in order, and after the call has returned.  Memory that
      * is named must stay until then, but for the arguments of a kernel.  call: runs fn in this
-     * process, on a thread of the module's; fn may not use the device but for copy() and amo().
-     * write, wait: of a 64-bit word of device memory, or of alloc_host's by its device address.
-     * stream_sync returns when all is done that was put on the stream before.
+     * process, on a thread of the module's; fn may not use the device but for copy() and amo(),
+     * and does not take long: one thread may serve all streams.
+     * write, wait: of a 64-bit word of device memory, or of alloc_host's by its device address; a
+     * write also of mapped device memory, and atomic with the kernels' and amo()'s.
+     * stream_sync returns when all is done that was put on the stream before.  -EINVAL for a stream
+     * that there is not, where the device can tell.
      */
     int (*stream_create)(struct shmi_npu *npu, struct shmi_stream **stream);
     void (*stream_destroy)(struct shmi_npu *npu, struct shmi_stream *stream); /* when it is done */

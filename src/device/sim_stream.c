@@ -199,34 +199,52 @@ int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **result)
     return 0;
 }
 
-/* The stream that is meant; NULL is the default one, made when it is first used. */
-static struct shmi_stream *stream_of(struct shmi_npu *npu, struct shmi_stream *stream)
+/* Where the list has a stream; it ends with NULL where it has none such.  Under its lock. */
+static struct shmi_stream **find(struct shmi_npu *npu, const struct shmi_stream *stream)
 {
-    if (stream != NULL) {
-        return stream;
+    struct shmi_stream **link = &npu->streams;
+    while (*link != NULL && *link != stream) {
+        link = &(*link)->next;
     }
+    return link;
+}
+
+/* The stream that is meant; NULL is the default one, made when it is first used. */
+static int stream_of(struct shmi_npu *npu, struct shmi_stream *stream, struct shmi_stream **result)
+{
     static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
+    int rc = 0;
+    if (stream != NULL) {
+        pthread_mutex_lock(&npu->streams_lock);
+        *result = *find(npu, stream);
+        pthread_mutex_unlock(&npu->streams_lock);
+        return *result == NULL ? -EINVAL : 0;
+    }
     pthread_mutex_lock(&first);
     if (npu->first == NULL) {
-        sim_stream_create(npu, &npu->first);
+        rc = sim_stream_create(npu, &npu->first);
     }
-    stream = npu->first;
+    *result = npu->first;
     pthread_mutex_unlock(&first);
-    return stream;
+    return rc;
 }
 
 void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
 {
-    struct shmi_stream **link = &npu->streams;
     if (stream == NULL) {
         return;
     }
     pthread_mutex_lock(&npu->streams_lock);
-    while (*link != stream) {
-        link = &(*link)->next;
+    struct shmi_stream **link = find(npu, stream);
+    bool is_there = *link != NULL;
+    if (is_there) {
+        *link = stream->next;
     }
-    *link = stream->next;
     pthread_mutex_unlock(&npu->streams_lock);
+    if (!is_there) {
+        sim_log(npu, SHMI_ERROR, "%p is no stream to be destroyed", (void *)stream);
+        return;
+    }
     pthread_mutex_lock(&stream->lock);
     stream->ending = true;
     pthread_cond_broadcast(&stream->changed);
@@ -245,26 +263,33 @@ void sim_streams_close(struct shmi_npu *npu)
     npu->first = NULL;
 }
 
-int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)
+static void await(struct shmi_stream *stream)
 {
-    if (stream == NULL && npu->first == NULL) {
-        return 0;
-    }
-    stream = stream_of(npu, stream);
     pthread_mutex_lock(&stream->lock);
     uint64_t until = stream->posted;
     while (stream->done < until) {
         pthread_cond_wait(&stream->changed, &stream->lock);
     }
     pthread_mutex_unlock(&stream->lock);
-    return 0;
+}
+
+int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)
+{
+    if (stream == NULL && npu->first == NULL) {
+        return 0;
+    }
+    int rc = stream_of(npu, stream, &stream);
+    if (rc == 0) {
+        await(stream);
+    }
+    return rc;
 }
 
 int sim_sync(struct shmi_npu *npu)
 {
     pthread_mutex_lock(&npu->streams_lock);
     for (struct shmi_stream *stream = npu->streams; stream != NULL; stream = stream->next) {
-        sim_stream_sync(npu, stream);
+        await(stream);
     }
     pthread_mutex_unlock(&npu->streams_lock);
     return 0;
@@ -274,11 +299,10 @@ int sim_sync(struct shmi_npu *npu)
 static int post(struct shmi_npu *npu, struct shmi_stream *stream, const struct task *like)
 {
     size_t args_len = like->kernel.args_len;
-    struct task *task = malloc(sizeof(*task) + args_len);
-    stream = stream_of(npu, stream);
-    if (task == NULL || stream == NULL) {
-        free(task);
-        return -ENOMEM;
+    int rc = stream_of(npu, stream, &stream);
+    struct task *task = rc == 0 ? malloc(sizeof(*task) + args_len) : NULL;
+    if (task == NULL) {
+        return rc == 0 ? -ENOMEM : rc;
     }
     *task = *like;
     if (args_len != 0) {

@@ -32,9 +32,14 @@ wrong call 'shmem_barrier_all' 'by a kernel'
 wrong outside 'PE 1' 'shmem_long_p' '0x' 'not in the symmetric device heap'
 wrong freed_twice shmem_free 0x 'freed before'
 wrong no_stream shmemx_stream_create 'no device is open' shmemx_device_open
+wrong no_device shmemx_barrier_all_on_stream 'no device is open' shmemx_device_open
+wrong no_pe 'PE 1' shmemx_long_p_on_stream 'no PE 2' 'PEs 0 to 1'
+wrong private 'PE 1' shmemx_putmem_on_stream 'dest 0x' 'not a symmetric address'
+wrong two_at_once 'PE 1' shmemx_barrier_on_stream 'team of 2 PEs' events
 SHMEM_CHECK=1
 export SHMEM_CHECK
 wrong freed shmem_long_p 0x 'was it freed'
+wrong freed_on_stream shmemx_long_put_on_stream 0x 'was it freed'
 unset SHMEM_CHECK
 SHMEM_DEVICE=none
 export SHMEM_DEVICE

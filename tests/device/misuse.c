@@ -120,18 +120,67 @@ static void no_stream(void)
     shmemx_stream_create(&stream);
 }
 
+static void no_device(void)
+{
+    shmemx_barrier_all_on_stream(SHMEMX_STREAM_DEFAULT);
+}
+
+static void no_pe(void)
+{
+    shmemx_long_p_on_stream(device, 1, shmem_n_pes(), SHMEMX_STREAM_DEFAULT);
+}
+
+static void private_dest(void)
+{
+    long here = 0;
+    shmemx_putmem_on_stream(&here, device, sizeof(here), 0, SHMEMX_STREAM_DEFAULT);
+}
+
+/* All PEs. */
+static void freed_on_stream(void)
+{
+    shmem_free(device);
+    shmemx_long_put_on_stream(device, device, 1, 0, SHMEMX_STREAM_DEFAULT);
+}
+
+/* All PEs; two barriers of one team at one time on the last. */
+static void two_at_once(void)
+{
+    shmem_team_t team;
+    shmemx_stream_t stream[2];
+    shmem_team_split_strided(SHMEM_TEAM_WORLD, 0, 1, shmem_n_pes(), NULL, 0, &team);
+    if (shmem_my_pe() == shmem_n_pes() - 1) {
+        for (int i = 0; i < 2; i++) {
+            shmemx_stream_create(&stream[i]);
+            shmemx_barrier_on_stream(team, stream[i]);
+        }
+        shmemx_stream_sync(stream[0]);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
     int all;    /* all PEs do it */
     int memory; /* it wants device memory before */
 } cases[] = {
-    {"touch", touch, 0, 1},         {"crash", crash, 0, 1},
-    {"unseen", crash_unseen, 0, 1}, {"bad_kernel", bad_kernel, 0, 1},
-    {"endless", endless, 0, 1},     {"call", call, 0, 1},
-    {"killed", killed, 0, 1},       {"outside", outside, 0, 1},
-    {"freed", freed, 1, 1},         {"freed_twice", freed_twice, 1, 1},
-    {"no_stream", no_stream, 1, 0}, {"memory", sync_stream, 1, 1},
+    {"touch", touch, 0, 1},
+    {"crash", crash, 0, 1},
+    {"unseen", crash_unseen, 0, 1},
+    {"bad_kernel", bad_kernel, 0, 1},
+    {"endless", endless, 0, 1},
+    {"call", call, 0, 1},
+    {"killed", killed, 0, 1},
+    {"outside", outside, 0, 1},
+    {"freed", freed, 1, 1},
+    {"freed_twice", freed_twice, 1, 1},
+    {"no_stream", no_stream, 1, 0},
+    {"memory", sync_stream, 1, 1},
+    {"no_device", no_device, 1, 0},
+    {"no_pe", no_pe, 0, 1},
+    {"private", private_dest, 0, 1},
+    {"freed_on_stream", freed_on_stream, 1, 1},
+    {"two_at_once", two_at_once, 1, 1},
 };
 
 int main(int argc, char **argv)
