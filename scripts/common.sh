@@ -65,9 +65,18 @@ build_demo() {
         quietly "$build/logs/install.log" make -C "$build" install
 }
 
+# The programs that scripts/demo shows; a fused operator leaves a timeline in $trace and $picture.
 run_demo() {
     local bin=$build/installed/bin
     echo "oshcc examples/heat.c -o build/heat -lm && oshrun -n 4 build/heat"
     "$bin/oshcc" -O2 "$root/examples/heat.c" -o "$build/heat" -lm &&
-        timeout 120 "$bin/oshrun" -n 4 "$build/heat"
+        timeout 120 "$bin/oshrun" -n 4 "$build/heat" || return
+    echo
+    echo "oshcc matmul_allreduce.c fused.c timeline.c && SHMEM_DEVICE=sim oshrun -n 4"
+    (cd "$root/examples" && "$bin/oshcc" -O2 matmul_allreduce.c fused.c timeline.c \
+        -o "$build/matmul_allreduce" -lm) &&
+        SHMEM_DEVICE=sim SHMEM_SIM_CORES=2 timeout 120 "$bin/oshrun" -n 4 \
+            "$build/matmul_allreduce" -m 512 -n 512 -k 512 -t 64 \
+            --trace "${trace:-$build/matmul_allreduce.json}" \
+            --svg "${picture:-$build/matmul_allreduce.svg}"
 }

@@ -12,9 +12,10 @@ variables() {
     [ -s "$tmp/library" ] && diff "$tmp/README" "$tmp/library"
 }
 
-# Names of source files in the tour, wherever below src, include and tools they lie.
+# Names of source files in the tour, wherever below src, include, tools and examples they
+# lie.
 files() {
-    (cd "$src" && find src include tools -type f | sed 's|.*/||' | sort -u) >"$tmp/there"
+    (cd "$src" && find src include tools examples -type f | sed 's|.*/||' | sort -u) >"$tmp/there"
     sed -n '/^A tour/,/^How to add/p' "$src/README" | grep -oE '[a-z0-9_]+\.(c|h|in)\b' |
         sort -u >"$tmp/named"
     [ -s "$tmp/named" ] && comm -23 "$tmp/named" "$tmp/there" >"$tmp/missing"
