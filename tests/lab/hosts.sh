@@ -28,10 +28,12 @@ now_ms() {
     date +%s%3N
 }
 
-# job <arguments of "lab run">: sets status; took, in milliseconds; files out, err.
+# job <arguments of "lab run">: sets status; took, in milliseconds; files out, err.  It may take
+# $limit seconds.
+limit=150
 job() {
     begun=$(now_ms)
-    timeout -k 10 180 "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    timeout -k 10 $((limit + 30)) "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     status=$?
     took=$(($(now_ms) - begun))
     cat "$tmp/out" "$tmp/err" >"$tmp/both"

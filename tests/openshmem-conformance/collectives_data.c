@@ -42,6 +42,8 @@ static const struct mover movers[] = {
 /* clang-format on */
 
 /* Some rows stand for the others where trying all would only take time: 1, 4 and 16 bytes. */
+enum { REPRESENTATIVES = 3 };
+
 static bool is_representative(const struct mover *mover)
 {
     return mover == &movers[0] || strcmp(mover->type, "_int") == 0 ||
@@ -255,11 +257,14 @@ static const struct subteam world = {.name = "the world", .team = SHMEM_TEAM_WOR
 
 static void every_type(void)
 {
+    static const size_t sizes[] = {1, 13, 100};
     struct buffers at = heap_buffers(room_for(100, 16, (size_t)conformance_n()));
     for (size_t i = 0; i < CONFORMANCE_COUNT(movers); i++) {
-        try_all(&movers[i], &world, &at, 1);
-        try_all(&movers[i], &world, &at, 13);
-        try_all(&movers[i], &world, &at, 100);
+        for (size_t j = 0; j < CONFORMANCE_COUNT(sizes); j++) {
+            if (conformance_tries(i, j, CONFORMANCE_COUNT(sizes))) {
+                try_all(&movers[i], &world, &at, sizes[j]);
+            }
+        }
     }
     release_buffers(&at);
 }
@@ -268,13 +273,16 @@ static void all_sizes_on(const struct subteam *team, void *arg)
 {
     const struct buffers *at = (const struct buffers *)arg;
     static const size_t bytes[] = {0, 1, 2, 8, 63, 64, 65, 496, 511, 512, 513, 528, 1024, 4096};
-    for (size_t i = 0; i < CONFORMANCE_COUNT(movers); i++) {
+    for (size_t i = 0, number = 0; i < CONFORMANCE_COUNT(movers); i++) {
         if (!is_representative(&movers[i])) {
             continue;
         }
         for (size_t j = 0; j < CONFORMANCE_COUNT(bytes); j++) {
-            try_all(&movers[i], team, at, bytes[j] / movers[i].size);
+            if (conformance_tries(j, number, REPRESENTATIVES)) {
+                try_all(&movers[i], team, at, bytes[j] / movers[i].size);
+            }
         }
+        number++;
     }
 }
 
@@ -295,8 +303,10 @@ static void static_buffers(void)
         {heap.source, static_dest, STATIC_BYTES},
     };
     for (size_t i = 0; i < CONFORMANCE_COUNT(mixtures); i++) {
-        for (size_t len = 1; room_for(len, 1, n) < STATIC_BYTES; len *= 5) {
-            try_all(&movers[0], &world, &mixtures[i], len);
+        for (size_t len = 1, j = 0; room_for(len, 1, n) < STATIC_BYTES; len *= 5, j++) {
+            if (conformance_tries(j, i, CONFORMANCE_COUNT(mixtures))) {
+                try_all(&movers[0], &world, &mixtures[i], len);
+            }
         }
     }
     release_buffers(&heap);
@@ -305,7 +315,7 @@ static void static_buffers(void)
 static void large(void)
 {
     size_t n = (size_t)conformance_n();
-    size_t len = (1 << 20) + 4099;
+    size_t len = (size_t)conformance_few(1 << 20, 1 << 15) + 4099;
     struct buffers at = heap_buffers((len + n) * n * 2 + 128);
     int last = conformance_n() - 1;
     try_broadcast(&movers[0], &world, &at, len, last);
@@ -369,9 +379,10 @@ static void back_to_back_on(const struct subteam *team, void *arg)
     const struct buffers *at = (const struct buffers *)arg;
     size_t n = (size_t)shmem_team_n_pes(team->team);
     unsigned me = (unsigned)shmem_team_my_pe(team->team);
+    const size_t most = (size_t)conformance_few(200, 10);
     for (size_t len = 8; len <= 800; len *= 10) {
         size_t rounds = at->len / (4 * n * len);
-        rounds = rounds > 200 ? 200 : rounds;
+        rounds = rounds > most ? most : rounds;
         prepare(team->team, at, at->len);
         unsigned char *dest = at->dest;
         for (size_t round = 0; round < rounds; round++) {
@@ -419,14 +430,15 @@ static void same_buffers_on(const struct subteam *team, void *arg)
     const struct buffers *at = (const struct buffers *)arg;
     int n = shmem_team_n_pes(team->team);
     int me = shmem_team_my_pe(team->team);
+    const int rounds = conformance_few(300, 30);
     for (size_t len = 8; len <= 80000; len *= 100) {
         prepare(team->team, at, len);
-        for (int round = 0; round < 300; round++) {
+        for (int round = 0; round < rounds; round++) {
             pattern_fill(at->source, (unsigned)(me + round), 0, 8);
             pattern_fill(at->source + len - 8, (unsigned)(me + round), 0, 8);
             shmem_broadcastmem(team->team, at->dest, at->source, len, round % n);
         }
-        unsigned last = (unsigned)(299 % n + 299);
+        unsigned last = (unsigned)((rounds - 1) % n + rounds - 1);
         check(pattern_is(at->dest, last, 0, 8) && pattern_is(at->dest + len - 8, last, 0, 8),
               "%s: dest is not the last broadcast's, %zu bytes", team->name, len);
     }
@@ -448,7 +460,8 @@ static void a_chain_of_collectives(void)
     long *passed_on = values + n; /* apart: values may be written again before alltoall is over */
     long *gathered = values + 2 * n;
     long *mine = values + 3 * n;
-    for (int round = 1; round <= 500; round++) {
+    const int rounds = conformance_few(500, 30);
+    for (int round = 1; round <= rounds; round++) {
         mine[0] = round * 100L + me;
         shmem_long_fcollect(SHMEM_TEAM_WORLD, values, mine, 1);
         for (int i = 0; i < n; i++) {

@@ -68,8 +68,8 @@ static void sync_all_waits_for_all(void)
 static void team_sync_of(const struct subteam *team, void *arg)
 {
     (void)arg;
-    nobody_leaves_early(team->team, meet_team_sync, 500);
-    nobody_leaves_early(team->team, meet_generic, 50);
+    nobody_leaves_early(team->team, meet_team_sync, conformance_few(500, 10));
+    nobody_leaves_early(team->team, meet_generic, conformance_few(50, 5));
 }
 
 static void team_sync_waits_for_members(void)
@@ -170,7 +170,8 @@ static void kinds_mixed(void)
     count = 0;
     shmem_barrier_all();
     long expected = 0;
-    for (int round = 0; round < 100; round++) {
+    const int rounds = conformance_few(100, 5);
+    for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < teams.n; i++) {
             if (teams.list[i].team == SHMEM_TEAM_INVALID) {
                 continue;
@@ -198,7 +199,8 @@ static void teams_are_independent(void)
     if (n > half) {
         shmem_team_split_strided(SHMEM_TEAM_WORLD, half, 1, n - half, NULL, 0, &high);
     }
-    nobody_leaves_early(me < half ? low : high, meet_team_sync, me < half ? 200 : 1000);
+    nobody_leaves_early(me < half ? low : high, meet_team_sync,
+                        me < half ? conformance_few(200, 10) : conformance_few(1000, 50));
     shmem_barrier_all();
     shmem_team_destroy(low);
     shmem_team_destroy(high);

@@ -53,10 +53,13 @@ static inline int conformance_n(void)
     return shmem_n_pes();
 }
 
-/* How often to do what on one node is done so many times.  A network makes of microseconds, or
- * less, tens of them, and what goes wrong one time in thousands goes wrong on one node too.
- * CONFORMANCE_SLOWNESS sets the divisor.  The same on all PEs. */
-static inline int conformance_rounds(int on_one_node)
+/*
+ * How much of the same to do, on all PEs alike.  A network makes of microseconds, or less, tens of
+ * them, and what goes wrong one time in thousands goes wrong on one node too.  Where they become
+ * tens of thousands, CONFORMANCE_SLOWNESS=1000 says so: then there are few rounds of anything, and
+ * of what is tried in all combinations each value is tried with one of the other's.
+ */
+static inline int conformance_slowness(void)
 {
     static long word;
     const char *slowness = getenv("CONFORMANCE_SLOWNESS");
@@ -64,8 +67,31 @@ static inline int conformance_rounds(int on_one_node)
     for (int pe = 0; slowness == NULL && pe < shmem_n_pes(); pe++) {
         by = shmem_ptr(&word, pe) == NULL ? 50 : by;
     }
-    int rounds = on_one_node / (by < 1 ? 1 : by);
+    return by < 1 ? 1 : by;
+}
+
+static inline bool conformance_is_slow(void)
+{
+    return conformance_slowness() >= 1000;
+}
+
+/* How often to do what on one node is done so many times. */
+static inline int conformance_rounds(int on_one_node)
+{
+    int rounds = on_one_node / conformance_slowness();
     return rounds < 5 ? 5 : rounds;
+}
+
+/* The same where a usual network is no reason to do less. */
+static inline int conformance_few(int usually, int when_slow)
+{
+    return conformance_is_slow() ? when_slow : usually;
+}
+
+/* Is value i of one kind to be tried with value j of another, of which there are n? */
+static inline bool conformance_tries(size_t i, size_t j, size_t n)
+{
+    return !conformance_is_slow() || i % n == j;
 }
 
 /* Not for use by name: see check().  May be called by several threads. */

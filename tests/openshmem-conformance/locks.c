@@ -60,9 +60,10 @@ static void exclusion_by_testing(void)
 {
     int n = conformance_n();
     int me = conformance_me();
+    const int rounds = conformance_few(300, 10);
     counter = 0;
     shmem_barrier_all();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < rounds; i++) {
         if ((i + me) % 3 == 0) {
             shmem_set_lock(&lock);
         } else {
@@ -75,7 +76,8 @@ static void exclusion_by_testing(void)
         shmem_clear_lock(&lock);
     }
     shmem_barrier_all();
-    check(shmem_long_g(&counter, 0) == n * 300L, "%ld additions", shmem_long_g(&counter, 0));
+    check(shmem_long_g(&counter, 0) == (long)n * rounds, "%ld additions",
+          shmem_long_g(&counter, 0));
     shmem_barrier_all();
 }
 
@@ -138,9 +140,11 @@ static void many_locks(void)
 {
     int n = conformance_n();
     int me = conformance_me();
+    const int rounds = conformance_few(20, 1);
+    const int more = conformance_few(50, 3);
     memset(counters, 0, sizeof(counters));
     shmem_barrier_all();
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < 64; i++) {
             int which = (i * 7 + me * 13 + round) % 64;
             shmem_set_lock(&locks[which]);
@@ -150,11 +154,11 @@ static void many_locks(void)
     }
     shmem_barrier_all();
     for (int i = 0; i < 64; i++) {
-        check(shmem_long_g(&counters[i], i % n) == n * 20L, "counter %d is %ld", i,
+        check(shmem_long_g(&counters[i], i % n) == (long)n * rounds, "counter %d is %ld", i,
               shmem_long_g(&counters[i], i % n));
     }
     shmem_barrier_all();
-    for (int round = 0; round < 50; round++) { /* in one order everywhere: no deadlock */
+    for (int round = 0; round < more; round++) { /* in one order everywhere: no deadlock */
         for (int i = 0; i < 8; i++) {
             shmem_set_lock(&locks[i]);
         }
@@ -164,7 +168,8 @@ static void many_locks(void)
         }
     }
     shmem_barrier_all();
-    check(shmem_long_g(&counters[0], 0) == n * 70L, "%ld", shmem_long_g(&counters[0], 0));
+    check(shmem_long_g(&counters[0], 0) == (long)n * (rounds + more), "%ld",
+          shmem_long_g(&counters[0], 0));
     shmem_barrier_all();
 }
 
@@ -176,9 +181,10 @@ static void clearing_completes(void)
     static long source[LONG];
     int n = conformance_n();
     int keeper = n - 1;
+    const int rounds = conformance_few(100, 10);
     memset(shared, 0, sizeof(shared));
     shmem_barrier_all();
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < rounds; round++) {
         shmem_set_lock(&lock);
         long seen[3] = {shmem_long_g(&shared[0], keeper), shmem_long_g(&shared[LONG / 2], keeper),
                         shmem_long_g(&shared[LONG - 1], keeper)};
@@ -191,7 +197,7 @@ static void clearing_completes(void)
         shmem_clear_lock(&lock);
     }
     shmem_barrier_all();
-    check(shmem_long_g(&shared[7], keeper) == n * 100L, "%ld rounds",
+    check(shmem_long_g(&shared[7], keeper) == (long)n * rounds, "%ld rounds",
           shmem_long_g(&shared[7], keeper));
     shmem_barrier_all();
 }

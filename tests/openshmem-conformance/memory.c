@@ -97,7 +97,8 @@ static void zeroed(void)
     shmem_free(block);
 
     /* Zeroes are there before others write: malloc of calloc's end is a barrier. */
-    for (int round = 0; round < 50; round++) {
+    const int rounds = conformance_few(50, 10);
+    for (int round = 0; round < rounds; round++) {
         int *words = shmem_calloc((size_t)shmem_n_pes(), sizeof(int));
         for (int pe = 0; pe < shmem_n_pes(); pe++) {
             shmem_int_p(&words[shmem_my_pe()], 1, pe);
@@ -195,7 +196,8 @@ static void barriers(void)
     int n = shmem_n_pes();
     int next = (shmem_my_pe() + 1) % n;
     int *word = shmem_malloc(sizeof(int));
-    for (int round = 0; round < 100; round++) {
+    const int rounds = conformance_few(100, 10);
+    for (int round = 0; round < rounds; round++) {
         *word = -1;
         shmem_barrier_all();
         shmem_int_p(word, round, next);
@@ -262,11 +264,12 @@ static unsigned next_random(unsigned *state)
 /* Many blocks of mixed sizes, freed in another order: no two overlap, all are symmetric. */
 static void many(void)
 {
-    enum { BLOCKS = 200, STEPS = 1500 };
+    enum { BLOCKS = 200 };
+    const int steps = conformance_few(1500, 200);
     static unsigned char *block[BLOCKS];
     static size_t size[BLOCKS];
     unsigned state = 12345;
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0; step < steps; step++) {
         size_t i = next_random(&state) % BLOCKS;
         if (block[i] != NULL) {
             if (!check(holds(block[i], i, size[i]), "step %d: block %zu was overwritten", step,

@@ -287,12 +287,13 @@ static void quiet_brings_results(void)
     int me = conformance_me();
     int right = (me + 1) % n;
     static long counter;
+    const long rounds = conformance_few(2000, 50);
     for (int i = 0; i < WORDS; i++) {
         data[i] = me * 1000L + i;
     }
     counter = 0;
     shmem_barrier_all();
-    for (long round = 0; round < 2000; round++) {
+    for (long round = 0; round < rounds; round++) {
         long words[WORDS] = {0};
         long old[2] = {-1, -1};
         shmem_long_get_nbi(words, data, WORDS, right);
@@ -321,8 +322,9 @@ static void sources_are_free(void)
     int left = (me + n - 1) % n;
     memset(far_data, 0, sizeof(far_data));
     shmem_barrier_all();
+    const long rounds = conformance_few(512, 50);
     long source[32];
-    for (long round = 0; round < 512; round++) {
+    for (long round = 0; round < rounds; round++) {
         for (int i = 0; i < 32; i++) {
             source[i] = me * 100000L + round * 32 + i;
         }
@@ -335,7 +337,7 @@ static void sources_are_free(void)
         memset(source, 0xee, sizeof(source));
     }
     shmem_barrier_all();
-    for (long i = 0; i < 512L * 32; i++) {
+    for (long i = 0; i < rounds * 32; i++) {
         if (!check(far_data[i] == left * 100000L + i, "word %ld is %ld", i, far_data[i])) {
             break;
         }
@@ -363,14 +365,14 @@ static void nothing_to_do(void)
 /* Two writers, each in order for its own reader, and for all readers of both. */
 static void everybody_writes_to_everybody(void)
 {
-    enum { MANY = 300 };
+    const int rounds = conformance_few(300, 30);
     int n = conformance_n();
     int me = conformance_me();
     static long numbers[64], flags[64];
     memset(numbers, 0, sizeof(numbers));
     memset(flags, 0, sizeof(flags));
     shmem_barrier_all();
-    for (long round = 1; round <= MANY; round++) {
+    for (long round = 1; round <= rounds; round++) {
         for (int i = 0; i < n; i++) {
             int pe = (me + i) % n;
             shmem_long_p(&numbers[me], round, pe);
@@ -385,7 +387,7 @@ static void everybody_writes_to_everybody(void)
     }
     shmem_barrier_all();
     for (int pe = 0; pe < n; pe++) {
-        check(numbers[pe] == MANY && flags[pe] == MANY, "PE %d ended at %ld", pe, numbers[pe]);
+        check(numbers[pe] == rounds && flags[pe] == rounds, "PE %d ended at %ld", pe, numbers[pe]);
     }
     shmem_barrier_all();
 }

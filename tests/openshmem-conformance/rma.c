@@ -77,16 +77,23 @@ static bool is_guard(const struct form *form, const unsigned char *at)
     return true;
 }
 
+/* Is this form tried on this shape?  A slot is left as it was where not. */
+static bool is_tried(const struct form *form, enum kind kind, size_t shape)
+{
+    return conformance_tries((size_t)(form - forms), shape, kinds[kind].count);
+}
+
 /* Does the slot hold what this shape took from that PE's source, and nothing else? */
 static void check_slot(const struct form *form, enum kind kind, size_t shape, int from,
                        const unsigned char *slot, const char *where)
 {
     const struct shape *s = &kinds[kind].shapes[shape];
+    const bool tried = is_tried(form, kind, shape);
     for (size_t i = 0; i < SLOT; i++) {
         size_t k = i - s->at; /* huge before the beginning */
         size_t block = k / (size_t)s->dst;
         size_t in = k % (size_t)s->dst;
-        bool written = i >= s->at && block < s->nblocks && in < s->bsize;
+        bool written = tried && i >= s->at && block < s->nblocks && in < s->bsize;
 
         const unsigned char *at = slot + i * form->size;
         bool good = written ? form->is(at, value(from, shape, block * (size_t)s->sst + in))
@@ -154,7 +161,10 @@ static void put_round(const struct form *form, enum kind kind, bool nbi, const s
     for (int i = 0; i < n; i++) {
         int pe = (shmem_team_my_pe(where->team) + i) % n;
         for (size_t shape = 0; shape < kinds[kind].count; shape++) {
-            move(form, kind, true, nbi, where->ctx, dest + (size_t)me * SHARE, source, shape, pe);
+            if (is_tried(form, kind, shape)) {
+                move(form, kind, true, nbi, where->ctx, dest + (size_t)me * SHARE, source, shape,
+                     pe);
+            }
         }
     }
     shmem_ctx_quiet(where->ctx);
@@ -181,8 +191,10 @@ static void get_round(const struct form *form, enum kind kind, bool nbi, const s
     for (int pe = 0; pe < n; pe++) {
         int world = shmem_team_translate_pe(where->team, pe, SHMEM_TEAM_WORLD);
         for (size_t shape = 0; shape < kinds[kind].count; shape++) {
-            move(form, kind, false, nbi, where->ctx, dest + (size_t)world * SHARE, source, shape,
-                 pe);
+            if (is_tried(form, kind, shape)) {
+                move(form, kind, false, nbi, where->ctx, dest + (size_t)world * SHARE, source,
+                     shape, pe);
+            }
         }
     }
     if (nbi) {
@@ -202,7 +214,7 @@ static void get_round(const struct form *form, enum kind kind, bool nbi, const s
 static void over_all(enum kind kind, bool is_put, bool nbi)
 {
     int n = shmem_n_pes();
-    const bool is_far = conformance_rounds(100) < 100; /* each form in one place is enough then */
+    const bool is_far = conformance_slowness() > 1; /* each form in one place is enough then */
     struct where places[] = {
         {"default context", SHMEM_CTX_DEFAULT, SHMEM_TEAM_WORLD},
         {"own context", SHMEM_CTX_INVALID, SHMEM_TEAM_WORLD},
@@ -323,7 +335,7 @@ static void static_data(void)
     }
     for (size_t i = 0; i < CONFORMANCE_COUNT(forms); i += 3) {
         for (enum kind kind = COPIES; kind <= SINGLES; kind++) {
-            if (has(&forms[i], kind)) {
+            if (has(&forms[i], kind) && conformance_tries(i / 3, kind, CONFORMANCE_COUNT(kinds))) {
                 put_round(&forms[i], kind, false, &where, bss_bytes, data_bytes);
                 get_round(&forms[i], kind, false, &where, data_bytes, bss_bytes);
                 put_round(&forms[i], kind, true, &where, data_bytes, bss_bytes);
@@ -356,13 +368,14 @@ static void large(void)
     int me = shmem_my_pe();
     int n = shmem_n_pes();
     int next = (me + 1) % n;
+    const size_t largest = (size_t)conformance_few(LARGEST, LARGEST / 20);
     unsigned char *symmetric = shmem_malloc(LARGEST + 64);
     unsigned char *source = malloc(LARGEST);
     unsigned char *back = malloc(LARGEST + 64);
     for (size_t i = 0; i < LARGEST; i++) {
         source[i] = byte_of(me, i);
     }
-    for (size_t len = 64; len <= LARGEST; len *= len < 4096 ? 2 : 5) {
+    for (size_t len = 64; len <= largest; len *= len < 4096 ? 2 : 5) {
         for (size_t odd = 0; odd < 3; odd++) {
             size_t exact = len - 1 + odd; /* one less, the power, one more */
             memset(symmetric, GUARD, exact + 64);
@@ -427,18 +440,19 @@ static void many(void)
 /* A blocking put's source may be changed as soon as it returns; a put is in place after quiet. */
 static void reuse(void)
 {
-    enum { ROUNDS = 200, LEN = 1000 };
+    enum { LEN = 1000 };
+    const int rounds = conformance_few(200, 50);
     int me = shmem_my_pe();
     int next = (me + 1) % shmem_n_pes();
-    unsigned char *dest = shmem_malloc(ROUNDS * LEN);
+    unsigned char *dest = shmem_malloc((size_t)rounds * LEN);
     unsigned char source[LEN], back[LEN];
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         memset(source, i, LEN);
         shmem_putmem(dest + i * LEN, source, LEN, next);
     }
     memset(source, GUARD, LEN);
     shmem_quiet();
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         shmem_getmem(back, dest + i * LEN, LEN, next);
         check(back[0] == i && memcmp(back, back + 1, LEN - 1) == 0, "put %d carries other data", i);
     }

@@ -86,10 +86,11 @@ enum { LONGEST = 40 };
 
 /* The signal tells that the data is there: the target looks at it at once.  The next round begins
  * when the target has said that it has looked. */
-static void one_form(const struct form *form, shmem_ctx_t ctx, int next_there, bool nbi,
-                     unsigned char *dest, uint64_t *signals)
+static void one_form(size_t number, shmem_ctx_t ctx, int next_there, bool nbi, unsigned char *dest,
+                     uint64_t *signals)
 {
     static const size_t lengths[] = {0, 1, 2, 7, LONGEST};
+    const struct form *form = &forms[number];
     int n = shmem_n_pes();
     int me = shmem_my_pe();
     int left = (me + n - 1) % n;
@@ -100,7 +101,11 @@ static void one_form(const struct form *form, shmem_ctx_t ctx, int next_there, b
     signals[1] = 0;
     shmem_barrier_all();
     uint64_t want = 7;
+    uint64_t answers = 0;
     for (size_t round = 0; round < CONFORMANCE_COUNT(lengths); round++) {
+        if (!conformance_tries(2 * number + nbi, round, CONFORMANCE_COUNT(lengths))) {
+            continue;
+        }
         size_t len = lengths[round] * form->size;
         int op = round % 2 == 0 ? SHMEM_SIGNAL_ADD : SHMEM_SIGNAL_SET;
         want = op == SHMEM_SIGNAL_ADD ? want + 3 : 1000 + round;
@@ -117,7 +122,7 @@ static void one_form(const struct form *form, shmem_ctx_t ctx, int next_there, b
             }
         }
         shmem_uint64_atomic_inc(&signals[1], left);
-        shmem_uint64_wait_until(&signals[1], SHMEM_CMP_EQ, round + 1);
+        shmem_uint64_wait_until(&signals[1], SHMEM_CMP_EQ, ++answers);
     }
     shmem_ctx_quiet(ctx);
     shmem_barrier_all();
@@ -136,9 +141,9 @@ static void every_form(void)
     check(shmem_team_create_ctx(reverse, 0, &ctx) == 0, "team_create_ctx");
     for (size_t i = 0; i < CONFORMANCE_COUNT(forms); i++) {
         for (int nbi = 0; nbi < 2; nbi++) {
-            one_form(&forms[i], SHMEM_CTX_DEFAULT, next, nbi == 1, dest, signals);
+            one_form(i, SHMEM_CTX_DEFAULT, next, nbi == 1, dest, signals);
             if (forms[i].takes_ctx) {
-                one_form(&forms[i], ctx, n - 1 - next, nbi == 1, dest, signals);
+                one_form(i, ctx, n - 1 - next, nbi == 1, dest, signals);
             }
         }
     }
@@ -211,13 +216,14 @@ static void alone(void)
 /* All PEs add to one PE's signal with every message; none is lost, each message is whole. */
 static void from_all(void)
 {
-    enum { MESSAGES = 300, LEN = 100 };
+    enum { LEN = 100 };
+    const int rounds = conformance_few(300, 100);
     int n = shmem_n_pes();
     int me = shmem_my_pe();
     uint64_t *signal = shmem_calloc(1, sizeof(uint64_t));
     int *inbox = shmem_calloc((size_t)(n * LEN), sizeof(int));
     int messages[2][LEN];
-    for (int m = 1; m <= MESSAGES; m++) {
+    for (int m = 1; m <= rounds; m++) {
         for (int i = 0; i < LEN; i++) {
             messages[m % 2][i] = m;
         }
@@ -226,10 +232,10 @@ static void from_all(void)
         shmem_fence(); /* the next message goes to the same place */
     }
     if (me == 0) {
-        uint64_t seen = shmem_signal_wait_until(signal, SHMEM_CMP_GE, (uint64_t)(n * MESSAGES));
-        check(seen == (uint64_t)(n * MESSAGES), "%lu signals", (long)seen);
+        uint64_t seen = shmem_signal_wait_until(signal, SHMEM_CMP_GE, (uint64_t)(n * rounds));
+        check(seen == (uint64_t)(n * rounds), "%lu signals", (long)seen);
         for (int i = 0; i < n * LEN; i++) {
-            check(inbox[i] == MESSAGES, "word %d of PE %d is %d", i % LEN, i / LEN, inbox[i]);
+            check(inbox[i] == rounds, "word %d of PE %d is %d", i % LEN, i / LEN, inbox[i]);
         }
     }
     shmem_barrier_all();

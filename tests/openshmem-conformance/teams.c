@@ -284,6 +284,7 @@ static void thousands(void)
 {
     enum { AT_ONCE = 500 };
     const int turns = conformance_rounds(6000);
+    const int at_once = conformance_few(AT_ONCE, 50);
     int n = shmem_n_pes();
     static shmem_team_t teams[AT_ONCE];
     for (int i = 0; i < turns; i++) {
@@ -300,18 +301,18 @@ static void thousands(void)
         }
         shmem_team_destroy(team);
     }
-    for (int i = 0; i < AT_ONCE; i++) {
+    for (int i = 0; i < at_once; i++) {
         check(shmem_team_split_strided(SHMEM_TEAM_WORLD, n - 1, -1, n - i % n, NULL, 0,
                                        &teams[i]) == 0,
               "team %d at once", i);
     }
-    for (int i = 0; i < AT_ONCE; i++) {
+    for (int i = 0; i < at_once; i++) {
         check(teams[i] == SHMEM_TEAM_INVALID || shmem_team_sync(teams[i]) == 0, "sync of %d", i);
         check(teams[i] == SHMEM_TEAM_INVALID || shmem_team_n_pes(teams[i]) == n - i % n,
               "team %d has %d PEs", i, shmem_team_n_pes(teams[i]));
     }
-    for (int i = 0; i < AT_ONCE; i++) {
-        shmem_team_destroy(teams[(i * 7) % AT_ONCE]);
+    for (int i = 0; i < at_once; i++) {
+        shmem_team_destroy(teams[(i * 7) % at_once]);
     }
 }
 
@@ -321,6 +322,7 @@ static void apart(void)
     int n = shmem_n_pes();
     int me = shmem_my_pe();
     shmem_team_t even = SHMEM_TEAM_INVALID, odd = SHMEM_TEAM_INVALID;
+    const int rounds = conformance_few(300, 15);
     check(shmem_team_split_strided(SHMEM_TEAM_WORLD, 0, 2, (n + 1) / 2, NULL, 0, &even) == 0,
           "even");
     if (n > 1) {
@@ -329,7 +331,7 @@ static void apart(void)
     shmem_team_t mine = me % 2 == 0 ? even : odd;
     int size = shmem_team_n_pes(mine);
     check(mine != SHMEM_TEAM_INVALID, "I have no team");
-    for (int i = 0; i < (me % 2 == 0 ? 300 : 100); i++) {
+    for (int i = 0; i < (me % 2 == 0 ? rounds : rounds / 3); i++) {
         shmem_team_t half = SHMEM_TEAM_INVALID;
         shmem_team_sync(mine);
         check(shmem_team_split_strided(mine, 0, 1, (size + 1) / 2, NULL, 0, &half) == 0, "half");

@@ -80,12 +80,19 @@ static void in_threads(struct job *job)
 
 enum { ROUNDS = 500 };
 
+/* Where each of them waits for other PEs. */
+static int laps(void)
+{
+    return conformance_few(ROUNDS / 5, 10);
+}
+
 /* Each thread has words of its own on every PE; puts, quiet, and reading back. */
 static void put_body(struct job *job, int thread)
 {
     int n = shmem_n_pes();
+    const int rounds = conformance_few(ROUNDS, 20);
     int me = shmem_my_pe();
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         int pe = (me + i) % n;
         long value = i * 1000 + thread * 100 + me;
         long *word = &job->words[thread * n + me];
@@ -169,7 +176,7 @@ static void token_body(struct job *job, int thread)
     int me = shmem_my_pe();
     int next = (me + 1) % n;
     long *mine = &job->words[thread];
-    for (long lap = 1; lap <= ROUNDS / 5; lap++) {
+    for (long lap = 1; lap <= laps(); lap++) {
         if (me == 0) {
             shmem_long_atomic_set(mine, lap, next);
         }
@@ -186,7 +193,7 @@ static void tokens(void)
     job.words = shmem_calloc(THREADS, sizeof(long));
     in_threads(&job);
     for (int i = 0; i < THREADS; i++) {
-        check(job.words[i] == ROUNDS / 5, "thread %d: %ld laps", i, job.words[i]);
+        check(job.words[i] == laps(), "thread %d: %ld laps", i, job.words[i]);
     }
     shmem_free(job.words);
 }
@@ -196,7 +203,7 @@ static void within_body(struct job *job, int thread)
 {
     int me = shmem_my_pe();
     int next = (thread + 1) % THREADS;
-    for (uint64_t i = 1; i <= ROUNDS / 5; i++) {
+    for (uint64_t i = 1; i <= (uint64_t)laps(); i++) {
         if (thread == 0) {
             shmem_signal_set(&job->signals[next], i, me);
         }
@@ -212,7 +219,7 @@ static void within(void)
     struct job job = {.body = within_body};
     job.signals = shmem_calloc(THREADS, sizeof(uint64_t));
     in_threads(&job);
-    check(job.signals[0] == ROUNDS / 5, "signal %lu", (unsigned long)job.signals[0]);
+    check(job.signals[0] == (uint64_t)laps(), "signal %lu", (unsigned long)job.signals[0]);
     shmem_free(job.signals);
 }
 
@@ -227,7 +234,7 @@ static void message_body(struct job *job, int thread)
     uint64_t *signal = &job->signals[2 * thread];
     uint64_t *answer = &job->signals[2 * thread + 1];
     long message[LEN];
-    for (uint64_t round = 1; round <= ROUNDS / 5; round++) {
+    for (uint64_t round = 1; round <= (uint64_t)laps(); round++) {
         for (int i = 0; i < LEN; i++) {
             message[i] = (long)round * 1000 + me;
         }
@@ -261,7 +268,7 @@ static void team_body(struct job *job, int thread)
 {
     int n = shmem_n_pes();
     long *pair = &job->words[2 * thread];
-    for (int i = 0; i < ROUNDS / 10; i++) {
+    for (int i = 0; i < laps() / 2; i++) {
         pair[0] = shmem_my_pe() + i + thread;
         shmem_long_sum_reduce(job->teams[thread], &pair[1], &pair[0], 1);
         long want = (long)n * (n - 1) / 2 + (long)n * (i + thread);

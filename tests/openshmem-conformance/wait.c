@@ -385,9 +385,10 @@ static void take_as_they_come(int form)
 {
     int n = conformance_n();
     int me = conformance_me();
+    const int rounds = conformance_few(20, 2);
     for (size_t i = 0; i < CONFORMANCE_COUNT(waiters); i++) {
         const struct waiter *w = &waiters[i];
-        for (int round = 1; round <= 20; round++) {
+        for (int round = 1; round <= rounds; round++) {
             int status[MOST] = {0};
             size_t at[MOST];
             bool taken[MOST] = {false};
@@ -439,11 +440,12 @@ static void all_of_all_pes(void)
 {
     int n = conformance_n();
     int me = conformance_me();
+    const int rounds = conformance_few(60, 6);
     for (size_t i = 0; i < CONFORMANCE_COUNT(waiters); i++) {
         const struct waiter *w = &waiters[i];
         set_all(w, ivars, 0);
         shmem_barrier_all();
-        for (int round = 1; round <= 60; round++) {
+        for (int round = 1; round <= rounds; round++) {
             set_all(w, values, round);
             for (int pe = 0; pe < n; pe++) {
                 w->put(ivars + (size_t)me * w->size, round, pe);
