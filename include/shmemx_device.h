@@ -82,6 +82,8 @@ typedef struct {
 
 #include "shmemx_device_rma.h"
 
+#include "shmemx_device_strided.h"
+
 #include "shmemx_device_amo.h"
 
 #include "shmemx_device_wait.h"

@@ -178,6 +178,40 @@ static void typed_rma(shmemx_device_t *dev, int core)
     SHMEMI_FOR_RMA(TYPED_RMA, )
 }
 
+/* Elements 2 apart there, 3 apart here; what lies between them stays. */
+#define TYPED_STRIDED(op, T, type)                                                             \
+    {                                                                                          \
+        type *at = (type *)(void *)large, *other = (type *)(void *)copy;                       \
+        for (int i = 0; i < 12; i++) {                                                         \
+            at[i] = (type)50;                                                                  \
+            other[i] = (type)(me + i);                                                         \
+        }                                                                                      \
+        fine(shmemx_device_barrier_all(dev));                                                  \
+        fine(shmemx_device##T##_iput(dev, at, other, 2, 3, 4, right(dev)));                    \
+        fine(shmemx_device##T##_iput(dev, at + 8, other, 1, 1, 0, right(dev)));                \
+        fine(shmemx_device_barrier_all(dev));                                                  \
+        for (int i = 0; i < 4; i++) {                                                          \
+            check(at[2 * i] == (type)(from + 3 * i) && at[2 * i + 1] == (type)50, #T " iput"); \
+        }                                                                                      \
+        for (int i = 0; i < 12; i++) {                                                         \
+            other[i] = (type)60;                                                               \
+        }                                                                                      \
+        fine(shmemx_device##T##_iget(dev, other, at, 3, 2, 4, right(dev)));                    \
+        for (int i = 0; i < 12; i++) {                                                         \
+            check(other[i] == (type)(i % 3 == 0 ? me + i : 60), #T " iget");                   \
+        }                                                                                      \
+        fine(shmemx_device_barrier_all(dev));                                                  \
+    }
+
+static void strided(shmemx_device_t *dev, int core)
+{
+    int me = shmemx_device_my_pe(dev), from = left(dev);
+    (void)core;
+    SHMEMI_FOR_RMA(TYPED_STRIDED, )
+    check(shmemx_device_int_iput(dev, (int *)words, (int *)more, 1, 1, 1, -1) == SHMEMX_INVALID,
+          "no PE");
+}
+
 /* Everybody on PE 0's words. */
 #define TYPED_AMO(op, T, type)                                                               \
     {                                                                                        \
@@ -419,6 +453,11 @@ static void test_typed_rma(void)
 {
     both_ways(typed_rma);
 }
+
+static void test_strided(void)
+{
+    both_ways(strided);
+}
 static void test_atomics(void)
 {
     both_ways(typed_atomics);
@@ -501,6 +540,7 @@ static const struct conformance_case cases[] = {
     {"queries", test_queries},
     {"put and get", test_put_and_get},
     {"put, get, p, g and put_signal of all types", test_typed_rma},
+    {"iput and iget of all types", test_strided},
     {"atomics of all types", test_atomics},
     {"fence and quiet", test_order},
     {"wait and test of all types", test_waits},
