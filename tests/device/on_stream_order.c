@@ -4,6 +4,8 @@
  *
  * Most cases here would hang if something waited that should not.
  */
+#include <pthread.h>
+
 #include "device.h"
 
 static shmemx_stream_t new_stream(void)
@@ -263,6 +265,54 @@ static void kernels_between(void)
     shmem_free(made);
 }
 
+/* What a thread has: words of its own, and with the others one to add to, and a stream. */
+struct poster {
+    pthread_t thread;
+    uint64_t *word;
+    uint64_t *sum;
+    shmemx_stream_t own, common;
+};
+
+enum { POSTERS = 4, POSTS = 25 };
+
+static void *run_poster(void *arg)
+{
+    struct poster *poster = arg;
+    int right = right_of(shmem_my_pe());
+    for (uint64_t i = 1; i <= POSTS; i++) {
+        shmemx_signal_op_on_stream(poster->word, i, SHMEM_SIGNAL_SET, right, poster->own);
+        shmemx_signal_wait_until_on_stream(poster->word, SHMEM_CMP_GE, i, poster->own);
+        shmemx_signal_op_on_stream(poster->sum, 1, SHMEM_SIGNAL_ADD, right, poster->common);
+        shmemx_signal_wait_until_on_stream(poster->sum, SHMEM_CMP_NE, 0, poster->common);
+    }
+    return NULL;
+}
+
+/* Threads that put work on streams of their own, and all of them on one more. */
+static void threads(void)
+{
+    uint64_t *words = make(HOST, POSTERS * sizeof(*words));
+    uint64_t *sum = make(DEVICE, sizeof(*sum));
+    shmemx_stream_t common = new_stream();
+    struct poster poster[POSTERS];
+    for (int i = 0; i < POSTERS; i++) {
+        poster[i] = (struct poster){.word = &words[i], .sum = sum, .common = common};
+        poster[i].own = new_stream();
+        pthread_create(&poster[i].thread, NULL, run_poster, &poster[i]);
+    }
+    for (int i = 0; i < POSTERS; i++) {
+        pthread_join(poster[i].thread, NULL);
+        end_stream(poster[i].own);
+        check(shmem_signal_fetch(&words[i]) == POSTS, "word %d", i);
+    }
+    end_stream(common);
+    shmem_barrier_all();
+    check(shmem_signal_fetch(sum) == POSTERS * POSTS, "a sum");
+    shmem_barrier_all();
+    shmem_free(sum);
+    shmem_free(words);
+}
+
 /* Streams that come and go, and one that is gone. */
 static void streams_end(void)
 {
@@ -305,6 +355,7 @@ static const struct conformance_case cases[] = {
     {"barriers order what is put", barriers_order},
     {"quiet completes it", quiet_completes},
     {"kernels and communication on one stream", kernels_between},
+    {"threads put work on streams", threads},
     {"streams come and go", streams_end},
     {"work that is left for shmem_finalize", left_for_finalize},
 };
