@@ -62,6 +62,7 @@ typedef struct {
     unsigned cores;   /* blocks of a kernel that run at one time; more than that take turns */
     size_t heap_size; /* bytes of the symmetric device heap */
     int launches;     /* shmemx_launch works */
+    int atomics;      /* kernels' own atomics on device memory are atomic with the library's */
 } shmemx_device_info_t;
 SHMEMI_API int shmemx_device_query(shmemx_device_info_t *info);
 

@@ -58,6 +58,7 @@ int shmemx_device_query(shmemx_device_info_t *info)
         .cores = shmi_accelerator.facts.cores,
         .heap_size = shmi_segments[SHMI_SEGMENT_DEVICE].len,
         .launches = shmi_accelerator.facts.launches,
+        .atomics = shmi_accelerator.facts.atomics,
     };
     strncpy(info->name, shmi_accelerator.device->name, sizeof(info->name) - 1);
     return 0;

@@ -28,6 +28,9 @@
 #define PIECE  ((size_t)1 << 20)
 #define PIECES 4
 
+/* What networks send by themselves, rather than let an adapter fetch it, is shorter. */
+#define SHORT ((size_t)8192)
+
 bool shmi_hbm_on;
 struct shmi_hbm_peer *shmi_hbm_peers;
 
@@ -99,7 +102,8 @@ static bool needs_agent(const void *addr, int pe)
            !shmi_hbm_peers[pe].registered;
 }
 
-/* What the network may be given for a buffer of this PE's; NULL: it has to be staged. */
+/* What the network may be given for a buffer of this PE's; NULL: it has to be staged.  So are short
+ * ones that the CPU cannot load, as networks' software copies those itself. */
 static char *buffer_of(const void *addr, size_t len)
 {
     struct shmi_nic how;
@@ -112,7 +116,9 @@ static char *buffer_of(const void *addr, size_t len)
         return NULL;
     }
     shmi_accelerator.device->nic(shmi_accelerator.npu, seg->base, seg->len, &how);
-    return how.way == SHMI_NIC_NONE ? NULL : (char *)how.addr + offset;
+    bool fetched = shmi_hbm_peers[shmi_job.my_pe].registered && len >= SHORT; /* by the adapter */
+    bool usable = how.way != SHMI_NIC_NONE && (how.host_loads || fetched);
+    return usable ? (char *)how.addr + offset : NULL;
 }
 
 /* ---- staging --------------------------------------------------------------------------------- */
@@ -241,7 +247,8 @@ static bool amo_here(const void *dest, const struct shmi_amo *amo, int pe)
 {
     bool network_does = shmi_network.net != NULL && !shmi_network.facts.coherent;
     char *word = shmi_hbm_reach(dest, pe);
-    if (word == NULL || (network_does && shmi_hbm_peers[pe].registered)) {
+    if (word == NULL || shmi_hbm_peers[pe].by_agent ||
+        (network_does && shmi_hbm_peers[pe].registered)) {
         return false;
     }
     return shmi_accelerator.device->amo(shmi_accelerator.npu, word, amo);
@@ -260,7 +267,7 @@ void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struc
     if (amo_here(dest, amo, pe)) {
         return;
     }
-    if (needs_agent(dest, pe)) {
+    if (shmi_hbm_peers[pe].by_agent || needs_agent(dest, pe)) {
         shmi_hbm_agent_amo(who, dest, amo, pe);
         return;
     }

@@ -27,6 +27,7 @@ extern SHMI_HIDDEN bool shmi_hbm_on;
 struct shmi_hbm_peer {
     char *map;       /* for kernels here and for copies; NULL: not mapped */
     bool registered; /* with the network: the window's addr and key hold */
+    bool by_agent;   /* its PE's agent does all atomics on it */
 };
 extern SHMI_HIDDEN struct shmi_hbm_peer *shmi_hbm_peers; /* by PE of the world */
 

@@ -442,8 +442,8 @@ void shmi_kernels_close(void)
     }
 }
 
-/* With a device, kernels have its memory, and atomics on it where they are functions of the
- * program; without one, kernels are threads of this process. */
+/* With a device, kernels have its memory, and perhaps atomics on it; without one, kernels are
+ * threads of this process. */
 void shmi_kernels_reach(unsigned segment, int pe, uint64_t *map, uint64_t *amo)
 {
     const struct shmi_window *win = &shmi_segments[segment].window[pe];
@@ -452,6 +452,6 @@ void shmi_kernels_reach(unsigned segment, int pe, uint64_t *map, uint64_t *amo)
         *amo = (uint64_t)(uintptr_t)win->amo;
     } else if (segment == SHMI_SEGMENT_DEVICE) {
         *map = (uint64_t)(uintptr_t)shmi_hbm_peers[pe].map;
-        *amo = shmi_accelerator.facts.launches ? *map : 0;
+        *amo = shmi_accelerator.facts.atomics ? *map : 0;
     }
 }

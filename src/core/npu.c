@@ -10,6 +10,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/util.h"
+#include "core/coll.h"
 #include "core/hbm.h"
 #include "core/hbm_agent.h"
 #include "core/memory.h"
@@ -25,8 +26,9 @@
 
 /* What a PE tells the others of its device memory. */
 struct offer {
-    int32_t status; /* 0, or -errno */
-    int32_t registered;
+    int32_t status;     /* 0, or -errno */
+    int32_t registered; /* with the network */
+    int64_t atomics;    /* its device does them */
     uint64_t len;
     uint64_t addr; /* for the network */
     uint64_t key;
@@ -97,6 +99,20 @@ static void expose_late(void)
     }
 }
 
+/* This PE's number among those of its node, who share its devices. */
+static int count_node(int *n_local)
+{
+    const struct shmi_window *window = shmi_segments[SHMI_SEGMENT_HEAP].window;
+    int local = 0;
+    *n_local = 0;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        bool here = !shmi_config.node_sharing || window[pe].node == window[shmi_job.my_pe].node;
+        *n_local += here;
+        local += here && pe < shmi_job.my_pe;
+    }
+    return local;
+}
+
 /* My memory, and what the others have to know of it; a failure is told to them as well. */
 static struct offer make_memory(void)
 {
@@ -107,8 +123,11 @@ static struct offer make_memory(void)
     if (mine.len == 0) {
         mine.len = DEFAULT_SIZE;
     }
-    mine.status = device->start(shmi_accelerator.npu, shmi_job.my_pe, shmi_job.my_pe,
-                                shmi_job.n_pes, &shmi_accelerator.facts);
+    int n_local = 0;
+    int local = count_node(&n_local);
+    mine.status = device->start(shmi_accelerator.npu, shmi_job.my_pe, local, n_local,
+                                &shmi_accelerator.facts);
+    mine.atomics = shmi_accelerator.facts.atomics;
     if (mine.status == 0) {
         mine.status = device->alloc(shmi_accelerator.npu, mine.len, SHMI_HEAP_ALIGN, &base);
     }
@@ -130,11 +149,16 @@ void shmi_npu_create(void)
     }
 }
 
-/* A PE's memory as it is from here. */
-static int join_pe(const struct offer *offer, const struct offer *mine, int pe)
+/* Is its memory where this PE's device may look for it? */
+static bool is_near(const struct offer *offer, int pe)
+{
+    return shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL && /* on this node */
+           strcmp(offer->name, npu.mine.name) == 0;
+}
+
+static int take_offer(const struct offer *offer, int pe)
 {
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
-    struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
     if (offer->status != 0) {
         errno = -offer->status;
         shmi_error("PE %d has no device: %m", pe);
@@ -142,49 +166,90 @@ static int join_pe(const struct offer *offer, const struct offer *mine, int pe)
     }
     seg->window[pe] = (struct shmi_window){.addr = offer->addr, .key = offer->key};
     seg->len = shmi_min(seg->len, offer->len);
-    peer->registered = offer->registered != 0;
-    void *map = seg->base;
-    int rc = 0;
-    bool near = shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL && /* on this node */
-                strcmp(offer->name, mine->name) == 0;
-    if (pe != shmi_job.my_pe) {
-        map = NULL;
-        rc = near ? shmi_accelerator.device->map(shmi_accelerator.npu, &offer->share, &map) : 0;
+    shmi_hbm_peers[pe].registered = offer->registered != 0;
+    shmi_hbm_peers[pe].by_agent = offer->atomics == 0;
+    if (pe == shmi_job.my_pe) {
+        shmi_hbm_peers[pe].map = seg->base;
+    } else if (is_near(offer, pe)) {
+        return shmi_accelerator.device->admit(shmi_accelerator.npu, seg->base, &offer->share);
     }
-    peer->map = rc == 0 ? map : NULL;
+    return 0;
+}
+
+/* A PE's memory as it is from here. */
+static int map_pe(const struct offer *offer, int pe)
+{
+    char text[64] = "not mapped";
+    void *map = NULL;
+    if (pe == shmi_job.my_pe) {
+        return 0;
+    }
+    int rc = is_near(offer, pe)
+                 ? shmi_accelerator.device->map(shmi_accelerator.npu, &offer->share, &map)
+                 : -ENOTSUP;
+    if (rc == 0) {
+        shmi_hbm_peers[pe].map = map;
+        shmi_accelerator.device->describe(shmi_accelerator.npu, map, text, sizeof(text));
+    }
+    shmi_debug("device memory of PE %d, on %s: %s", pe, offer->name, text);
     return rc == -ENOTSUP ? 0 : rc;
 }
 
-static int join_all(const struct offer *mine, struct shmi_blob *blobs)
+/* All have admitted each other before one maps. */
+static int join_all(struct offer *offers, const struct shmi_blob *blobs)
 {
-    size_t n = (size_t)shmi_job.n_pes;
-    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
-    seg->window = calloc(n, sizeof(*seg->window));
-    shmi_hbm_peers = calloc(n, sizeof(*shmi_hbm_peers));
-    int rc = seg->window == NULL || shmi_hbm_peers == NULL ? -ENOMEM : 0;
+    int rc = 0;
     for (int pe = 0; pe < shmi_job.n_pes && rc == 0; pe++) {
-        struct offer offer;
-        if (blobs[pe].len != sizeof(offer)) {
+        if (blobs[pe].len != sizeof(offers[pe])) {
             rc = -EPROTO;
         } else {
-            memcpy(&offer, blobs[pe].bytes, sizeof(offer));
-            rc = join_pe(&offer, mine, pe);
+            memcpy(&offers[pe], blobs[pe].bytes, sizeof(offers[pe]));
+            rc = take_offer(&offers[pe], pe);
         }
+    }
+    if (rc == 0) {
+        shmi_coll_sync("the symmetric device heap", shmi_team_world);
+    }
+    for (int pe = 0; pe < shmi_job.n_pes && rc == 0; pe++) {
+        rc = map_pe(&offers[pe], pe);
     }
     return rc;
 }
 
-/* Is there memory of some PE that another reaches in no other way?  All PEs answer alike: mapping
- * and registration are the variables' or the machines', which are the same for all. */
+static int exchange(void)
+{
+    size_t n = (size_t)shmi_job.n_pes;
+    struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
+    struct shmi_blob blob = {.bytes = &npu.mine, .len = sizeof(npu.mine)};
+    struct shmi_blob *blobs = calloc(n, sizeof(*blobs));
+    struct offer *offers = calloc(n, sizeof(*offers));
+    seg->window = calloc(n, sizeof(*seg->window));
+    shmi_hbm_peers = calloc(n, sizeof(*shmi_hbm_peers));
+    bool room = blobs != NULL && offers != NULL && seg->window != NULL && shmi_hbm_peers != NULL;
+    int rc = room ? shmi_job_exchange(&blob, blobs) : -ENOMEM;
+    if (rc == 0) {
+        rc = join_all(offers, blobs);
+        for (size_t pe = 0; pe < n; pe++) {
+            free(blobs[pe].bytes);
+        }
+    }
+    free(offers);
+    free(blobs);
+    return rc;
+}
+
+/* Is there memory of some PE that some other reaches in no other way, or atomics on it that only
+ * its own PE can do?  PEs may see that differently, and have to agree. */
 static bool needs_agents(void)
 {
-    bool all_mapped = true;
-    bool all_registered = true;
+    uint64_t without = 1;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
-        all_mapped = all_mapped && shmi_hbm_peers[pe].map != NULL;
-        all_registered = all_registered && shmi_hbm_peers[pe].registered;
+        const struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
+        without &= !peer->by_agent && (peer->map != NULL || peer->registered);
     }
-    return !all_mapped && !all_registered;
+    shmi_coll_agree("the symmetric device heap", shmi_team_world, SHMI_AGREE_AND, &without,
+                    &without, 1);
+    return without == 0;
 }
 
 int shmi_npu_join(void)
@@ -196,16 +261,7 @@ int shmi_npu_join(void)
         shmi_npu_create();
         expose_late();
     }
-    struct shmi_blob blob = {.bytes = &npu.mine, .len = sizeof(npu.mine)};
-    struct shmi_blob *blobs = calloc((size_t)shmi_job.n_pes, sizeof(*blobs));
-    int rc = blobs == NULL ? -ENOMEM : shmi_job_exchange(&blob, blobs);
-    if (rc == 0) {
-        rc = join_all(&npu.mine, blobs);
-        for (int pe = 0; pe < shmi_job.n_pes; pe++) {
-            free(blobs[pe].bytes);
-        }
-    }
-    free(blobs);
+    int rc = exchange();
     rc = rc == 0 ? shmi_memory_open_device() : rc;
     if (rc == 0) {
         rc = needs_agents() ? shmi_hbm_agent_open() : 0;
@@ -257,10 +313,24 @@ void shmi_npu_finish(void)
     }
 }
 
+void shmi_npu_part(void)
+{
+    if (!shmi_hbm_on) {
+        return;
+    }
+    shmi_hbm_agent_close();
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        if (pe != shmi_job.my_pe && shmi_hbm_peers[pe].map != NULL) {
+            shmi_accelerator.device->unmap(shmi_accelerator.npu, shmi_hbm_peers[pe].map);
+            shmi_hbm_peers[pe].map = NULL;
+        }
+    }
+    shmi_coll_sync("shmem_finalize", shmi_team_world);
+}
+
 void shmi_npu_close(void)
 {
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
-    shmi_hbm_agent_close();
     shmi_hbm_on = false;
     struct shmi_memory memory = {.base = NULL};
     if (npu.exposed && shmi_npu_exposure(&memory)) {

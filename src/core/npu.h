@@ -34,8 +34,10 @@ void shmi_npu_require(const char *who);
 /* In a routine that one PE calls alone: the device, for this thread, or the job ends. */
 struct shmi_npu *shmi_npu_enter(const char *who);
 
-/* All that was put on streams is done; and: give everything back. */
+/* All that was put on streams is done; nobody has other PEs' memory any more; and: give everything
+ * back.  All PEs call the second together. */
 void shmi_npu_finish(void);
+void shmi_npu_part(void);
 void shmi_npu_close(void);
 
 #endif

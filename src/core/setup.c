@@ -168,8 +168,8 @@ static void open_all(void)
     }
     shmi_observing = shmi_config.check || shmi_config.stats;
     shmi_segment_set_open(!shmi_observing);
-    require(shmi_npu_join());
     shmi_store_relaxed(&shmi_stage, SHMI_RUNNING); /* on_loss looks at it at any time */
+    require(shmi_npu_join());
     shmi_coll_sync("shmem_init", shmi_team_world);
 }
 
@@ -190,6 +190,7 @@ static void close_all(void)
     shmi_quiet(&shmi_ctx_default);
     shmi_coll_sync("shmem_finalize", shmi_team_world);
     shmi_kernels_close();
+    shmi_npu_part();
     part();
     shmi_stats_print();
     shmi_store_relaxed(&shmi_stage, SHMI_AFTER_FINALIZE);

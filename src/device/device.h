@@ -23,7 +23,7 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_DEVICE_ABI 1
+#define SHMI_DEVICE_ABI 2
 
 struct shmi_npu;    /* an opened device; each module defines its own */
 struct shmi_stream; /* the device's own stream, as its users know it; NULL is the default one */
@@ -31,11 +31,12 @@ struct shmi_event;  /* the device's own event */
 
 /* What start() finds out about the device. */
 struct shmi_device_facts {
-    char what[96];   /* for people: "4 cores, software" */
+    char what[224];  /* for people: "4 cores, software" */
     unsigned cores;  /* blocks of a kernel that run at one time */
     size_t memory;   /* bytes of HBM */
     bool host_loads; /* device addresses may be loaded from and stored to by the process */
     bool launches;   /* launch() runs a function of this program */
+    bool atomics;    /* amo() does them, atomically with kernels' own on what is mapped */
 };
 
 /* What another PE needs to map device memory; opaque, exchanged by the library. */
@@ -107,13 +108,17 @@ struct shmi_device {
     void (*free_host)(struct shmi_npu *npu, void *host);
 
     /*
-     * Between PEs of a node.  share: describe memory that alloc() gave.  map: another PE's, at an
-     * address for kernels and copy(); -ENOTSUP, silently, where this device and that one cannot
-     * reach each other.
+     * Between PEs of a node.  share: describe memory that alloc() gave.  admit: let the PE that has
+     * made `theirs` of its own memory map what share() described; all PEs have done so for each
+     * other before one maps.  map: another PE's, at an address for kernels and copy(); -ENOTSUP,
+     * silently, where this device and that one cannot reach each other.  All are unmapped before
+     * one is freed.  describe: for people, how memory that alloc() or map() gave came to be there.
      */
     int (*share)(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how);
+    int (*admit)(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs);
     int (*map)(struct shmi_npu *npu, const struct shmi_share *how, void **addr);
     void (*unmap)(struct shmi_npu *npu, void *addr);
+    void (*describe)(struct shmi_npu *npu, const void *addr, char *text, size_t len);
 
     /* How an adapter reaches memory that alloc() gave; valid until free(). */
     void (*nic)(struct shmi_npu *npu, void *addr, size_t len, struct shmi_nic *how);
@@ -121,8 +126,9 @@ struct shmi_device {
     /*
      * The data path.  copy: between any two of host memory, device memory and mapped device
      * memory; done on return, and visible to kernels.  amo: on a word of device memory, own or
-     * mapped, atomic with the kernels'; false where the device cannot, and the library does it by
-     * copies under a lock.  settle: what adapters have written is visible to kernels and copy().
+     * mapped, atomic with the kernels'; false, always, where the device cannot, and then the
+     * owner's agent does all of them, by copies.  settle: what adapters have written is visible to
+     * kernels and copy().
      */
     void (*copy)(struct shmi_npu *npu, void *dst, const void *src, size_t len);
     bool (*amo)(struct shmi_npu *npu, void *addr, const struct shmi_amo *amo);

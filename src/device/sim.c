@@ -95,6 +95,7 @@ static int start_sim(struct shmi_npu *npu, int my_pe, int local, int n_local,
         .cores = npu->shared->n_cores,
         .memory = npu->device.len,
         .launches = true,
+        .atomics = true,
     };
     snprintf(facts->what, sizeof(facts->what), "software, %u cores, process %d",
              npu->shared->n_cores, (int)npu->pid);
@@ -137,8 +138,10 @@ __attribute__((visibility("default"))) const struct shmi_device shmi_device_sim 
     .alloc_host = sim_alloc_host,
     .free_host = sim_free,
     .share = sim_share,
+    .admit = sim_admit,
     .map = sim_map,
     .unmap = sim_free,
+    .describe = sim_describe,
     .nic = sim_nic,
     .copy = sim_copy,
     .amo = sim_amo,

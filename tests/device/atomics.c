@@ -115,10 +115,12 @@ static void add(void *args, unsigned block, unsigned n_blocks)
     }
 }
 
-/* Between nodes, the network's atomics need not be atomic with the kernels' own. */
+/* Between nodes, the network's atomics need not be atomic with the kernels' own; and some devices'
+ * kernels have none. */
 static bool is_near_all(const void *addr)
 {
-    bool near = true;
+    shmemx_device_info_t info;
+    bool near = shmemx_device_query(&info) == 0 && info.atomics != 0;
     for (int pe = 0; pe < shmem_n_pes(); pe++) {
         near = near && shmemx_ptr_device(addr, pe) != NULL;
     }

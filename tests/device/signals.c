@@ -113,16 +113,19 @@ static void count(void *args, unsigned block, unsigned n_blocks)
     __atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
 }
 
-/* A kernel's store ends a host's wait, on this PE and on the next. */
+/* A kernel's store ends a host's wait, on this PE and on the next, where kernels reach that. */
 static void from_kernels(void)
 {
+    static int comes;
     int me = shmem_my_pe();
     sig = make(DEVICE, sizeof(*sig));
     uint64_t *there = shmemx_ptr_device(sig, right_of(me));
+    shmem_int_p(&comes, there != NULL, right_of(me));
+    shmem_barrier_all();
     if (there != NULL) {
         shmemx_launch(count, 6, &there, sizeof(there), SHMEMX_STREAM_DEFAULT);
     }
-    if (shmemx_ptr_device(sig, left_of(me)) != NULL) {
+    if (comes != 0) {
         shmem_signal_wait_until(sig, SHMEM_CMP_EQ, 6);
     }
     shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
