@@ -49,6 +49,10 @@
            "commands that a doorbell ring holds; a power of two")                                  \
     LONG  (engine_cpu,          -1, -1, 65535,                                                     \
            "CPU of the thread that serves kernels; -1: the last of the PE's own, if it has some")  \
+    TEXT  (ascend_library,      "libascendcl.so",                                                  \
+           "the Ascend runtime: a path, or a name for the loader to find")                         \
+    CHOICE(ascend_share,        "auto|fabric|handle|listed|key|copy",                              \
+           "how PEs of a node share an NPU's memory; auto takes the first that the NPU has")       \
     LONG  (sim_cores,           4, 1, 64,                                                          \
            "blocks of a kernel that run at one time on the sim device")                            \
     BOOL  (sim_p2p,             yes,                                                               \

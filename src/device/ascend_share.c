@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ascend_share.c -- memory of one PE's NPU in another PE's process.
+ *
+ * Runtimes and machines differ in what they can: each PE finds out, with one granule of memory, the
+ * best way in which its NPU exports; each of the others then sees whether it can import.  Who
+ * cannot reaches that memory through its PE's agent.  A handle is exported once and in one way.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/base/util.h"
+#include "device/ascend.h"
+
+#define MAGIC 0x6e736361u
+
+/* ---- exporting ------------------------------------------------------------------------------- */
+
+static int export_key(struct shmi_npu *npu, const struct ascend_region *region,
+                      struct ascend_ticket *ticket)
+{
+    const struct ascend_api *api = &npu->api;
+    if (api->aclrtIpcMemGetExportKey == NULL || api->aclrtIpcMemImportByKey == NULL ||
+        api->aclrtIpcMemClose == NULL) {
+        return ACL_NOT_SUPPORTED;
+    }
+    int code = api->aclrtIpcMemGetExportKey(region->base, region->base_len, ticket->key,
+                                            sizeof(ticket->key), ACL_EXPORT_TO_ALL);
+    if (code != 0 && api->aclrtIpcMemSetImportPid != NULL) {
+        code = api->aclrtIpcMemGetExportKey(region->base, region->base_len, ticket->key,
+                                            sizeof(ticket->key), 0);
+        ticket->asks = code == 0;
+    }
+    return code;
+}
+
+static int export_handle(struct shmi_npu *npu, void *handle, enum ascend_way way,
+                         struct ascend_ticket *ticket)
+{
+    const struct ascend_api *api = &npu->api;
+    uint64_t flags = way == ASCEND_LISTED ? 0 : ACL_EXPORT_TO_ALL;
+    ticket->asks = way == ASCEND_LISTED;
+    if (api->aclrtMemExportToShareableHandleV2 != NULL &&
+        api->aclrtMemImportFromShareableHandleV2 != NULL) {
+        int32_t type = way == ASCEND_FABRIC ? ACL_SHARE_FABRIC : ACL_SHARE_DEFAULT;
+        return api->aclrtMemExportToShareableHandleV2(handle, flags, type, ticket->fabric);
+    }
+    if (way == ASCEND_FABRIC || api->aclrtMemExportToShareableHandle == NULL ||
+        api->aclrtMemImportFromShareableHandle == NULL) {
+        return ACL_NOT_SUPPORTED;
+    }
+    return api->aclrtMemExportToShareableHandle(handle, 0, flags, &ticket->handle);
+}
+
+/* Does a granule of memory export in this way?  Handles and keys of the trial go with it. */
+static int try_way(struct shmi_npu *npu, enum ascend_way way)
+{
+    const struct ascend_api *api = &npu->api;
+    struct ascend_region region = {.base_len = npu->grain};
+    struct ascend_ticket ticket = {.way = way};
+    struct acl_physical_prop prop = ascend_pages_of(npu);
+    int code = ACL_NOT_SUPPORTED;
+    if (way == ASCEND_KEY) {
+        code = api->aclrtMalloc(&region.base, region.base_len, ACL_MALLOC_HUGE_FIRST);
+        if (code == 0) {
+            code = export_key(npu, &region, &ticket);
+            if (code == 0) {
+                api->aclrtIpcMemClose(ticket.key);
+            }
+            api->aclrtFree(region.base);
+        }
+    } else if (ascend_has_pages(npu)) {
+        code = api->aclrtMallocPhysical(&region.handle, region.base_len, &prop, 0);
+        if (code == 0) {
+            code = export_handle(npu, region.handle, way, &ticket);
+            api->aclrtFreePhysical(region.handle);
+        }
+    }
+    return code;
+}
+
+enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best, bool only)
+{
+    for (enum ascend_way way = best; way < ASCEND_COPY && (!only || way == best); way++) {
+        int code = try_way(npu, way);
+        if (code == 0) {
+            return way;
+        }
+        ascend_debug(npu, "NPU %d shares no memory by %s: error %d, %s", npu->device,
+                     ascend_way_text(way), code, ascend_meaning(code));
+    }
+    return ASCEND_COPY;
+}
+
+int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how)
+{
+    struct ascend_region *region = ascend_region_of(npu, addr);
+    if (region == NULL || region->addr != (uintptr_t)addr || len > region->len) {
+        return -EINVAL;
+    }
+    struct ascend_ticket *ticket = &region->ticket;
+    *ticket = (struct ascend_ticket){
+        .magic = MAGIC,
+        .way = ASCEND_COPY,
+        .pid = npu->pid,
+        .len = region->base_len,
+    };
+    int code = 0;
+    if (region->origin == ASCEND_PAGES && npu->way < ASCEND_KEY) {
+        code = export_handle(npu, region->handle, npu->way, ticket);
+        ticket->way = code == 0 ? npu->way : ASCEND_COPY;
+    } else if (region->origin == ASCEND_MALLOC && npu->way == ASCEND_KEY) {
+        ticket->offset = (uint64_t)((uintptr_t)addr - (uintptr_t)region->base);
+        code = export_key(npu, region, ticket);
+        ticket->way = code == 0 ? ASCEND_KEY : ASCEND_COPY;
+    }
+    if (code != 0) { /* it went well with a granule */
+        ascend_log(npu, SHMI_WARN,
+                   "NPU %d does not share its memory by %s: error %d, %s; it is reached by copies",
+                   npu->device, ascend_way_text(npu->way), code, ascend_meaning(code));
+    }
+    memset(how, 0, sizeof(*how));
+    memcpy(how->bytes, ticket, sizeof(*ticket));
+    return 0;
+}
+
+int ascend_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs)
+{
+    const struct ascend_api *api = &npu->api;
+    struct ascend_ticket guest;
+    memcpy(&guest, theirs->bytes, sizeof(guest));
+    struct ascend_region *region = ascend_region_of(npu, addr);
+    if (region == NULL || guest.magic != MAGIC || !region->ticket.asks || guest.pid == npu->pid) {
+        return 0;
+    }
+    struct ascend_ticket *ticket = &region->ticket;
+    int code = ACL_NOT_SUPPORTED;
+    if (ticket->way == ASCEND_KEY) {
+        code = api->aclrtIpcMemSetImportPid(ticket->key, &guest.pid, 1);
+    } else if (api->aclrtMemSetPidToShareableHandleV2 != NULL) {
+        code = api->aclrtMemSetPidToShareableHandleV2(ticket->fabric, ACL_SHARE_DEFAULT, &guest.pid,
+                                                      1);
+    } else if (api->aclrtMemSetPidToShareableHandle != NULL) {
+        code = api->aclrtMemSetPidToShareableHandle(ticket->handle, &guest.pid, 1);
+    }
+    if (code != 0) { /* they will see, and go by copies */
+        ascend_debug(npu, "process %d cannot be listed: error %d, %s", guest.pid, code,
+                     ascend_meaning(code));
+    }
+    return 0;
+}
+
+/* ---- importing ------------------------------------------------------------------------------- */
+
+static int import_handle(struct shmi_npu *npu, struct ascend_ticket *ticket, void **handle)
+{
+    const struct ascend_api *api = &npu->api;
+    if (api->aclrtMemImportFromShareableHandleV2 != NULL) {
+        int32_t type = ticket->way == ASCEND_FABRIC ? ACL_SHARE_FABRIC : ACL_SHARE_DEFAULT;
+        return api->aclrtMemImportFromShareableHandleV2(ticket->fabric, type, 0, handle);
+    }
+    if (ticket->way == ASCEND_FABRIC || api->aclrtMemImportFromShareableHandle == NULL) {
+        return ACL_NOT_SUPPORTED;
+    }
+    return api->aclrtMemImportFromShareableHandle(ticket->handle, npu->device, handle);
+}
+
+static int map_handle(struct shmi_npu *npu, struct ascend_region *region, void **addr)
+{
+    if (!ascend_has_pages(npu)) {
+        return ACL_NOT_SUPPORTED;
+    }
+    int code = import_handle(npu, &region->ticket, &region->handle);
+    if (code != 0) {
+        return code;
+    }
+    code = ascend_map_pages(npu, region, 0, addr);
+    if (code != 0) {
+        npu->api.aclrtFreePhysical(region->handle);
+        return code;
+    }
+    region->origin = ASCEND_IMPORTED;
+    return 0;
+}
+
+static int map_key(struct shmi_npu *npu, struct ascend_region *region, void **addr)
+{
+    if (npu->api.aclrtIpcMemImportByKey == NULL || npu->api.aclrtIpcMemClose == NULL) {
+        return ACL_NOT_SUPPORTED;
+    }
+    region->ticket.key[ACL_KEY_LEN - 1] = '\0';
+    int code =
+        npu->api.aclrtIpcMemImportByKey(&region->base, region->ticket.key, ACL_IMPORT_PEER_ACCESS);
+    if (code == 0) {
+        region->origin = ASCEND_OPENED;
+        *addr = (char *)region->base + region->ticket.offset;
+    }
+    return code;
+}
+
+int ascend_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr)
+{
+    struct ascend_ticket ticket;
+    void *at = NULL;
+    memcpy(&ticket, how->bytes, sizeof(ticket));
+    if (ticket.magic != MAGIC || ticket.way < 0 || ticket.way >= ASCEND_COPY) {
+        return -ENOTSUP;
+    }
+    struct ascend_region *region = ascend_region_take(npu);
+    if (region == NULL) {
+        return -ENOMEM;
+    }
+    region->ticket = ticket;
+    region->base_len = ticket.len;
+    int code = ticket.way == ASCEND_KEY ? map_key(npu, region, &at) : map_handle(npu, region, &at);
+    if (code != 0) {
+        ascend_debug(npu, "NPU %d imports no memory of process %d by %s: error %d, %s", npu->device,
+                     ticket.pid, ascend_way_text((enum ascend_way)ticket.way), code,
+                     ascend_meaning(code));
+        ascend_region_give(npu, region);
+        return -ENOTSUP;
+    }
+    ascend_region_show(region, at, ticket.len - ticket.offset);
+    *addr = at;
+    return 0;
+}
+
+void ascend_describe(struct shmi_npu *npu, const void *addr, char *text, size_t len)
+{
+    const struct ascend_region *region = ascend_region_of(npu, addr);
+    const char *what = "aclrtMalloc";
+    if (region != NULL && region->origin == ASCEND_PAGES) {
+        what = "mapped pages";
+    } else if (region != NULL &&
+               (region->origin == ASCEND_IMPORTED || region->origin == ASCEND_OPENED)) {
+        what = ascend_way_text((enum ascend_way)region->ticket.way);
+    }
+    snprintf(text, len, "%s", what);
+}

@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# ascend.sh -- the module for Ascend NPUs, on a make-believe runtime (fake-ascend).
+#
+# ascend.sh <source> <build> [all]: with all, every program in every way of sharing memory, with 2
+# and with 4 PEs, which takes minutes; else each at least once.
+# shellcheck source-path=SCRIPTDIR source=../faults/faults.sh
+. "$(dirname "$0")/../faults/faults.sh"
+all=${3-$ASCEND_ALL}
+fake=$build/tests/device/fake-ascend/.libs
+old=$build/tests/device/fake-ascend/old/.libs
+misuse=$build/tests/device/misuse
+library_path=$LD_LIBRARY_PATH
+: "${SHMEM_LAUNCHER:=own}" # which starts and ends quickest
+SHMEM_DEVICE=ascend
+SHMEM_DEVICE_SIZE=32M
+export SHMEM_LAUNCHER SHMEM_DEVICE SHMEM_DEVICE_SIZE
+
+# run_time <directory>: the runtime that is found from now on.
+run_time() {
+    LD_LIBRARY_PATH=$1:$library_path
+}
+
+passed() {
+    [ "$status" = 0 ] && grep -q '^ok ' "$tmp/out" && says_not '^not ok'
+}
+
+# passes <PEs> <what is special> <program>...
+passes() {
+    n=$1
+    what=$2
+    shift 2
+    for program; do
+        job "$n" "$build/tests/device/$program"
+        check "$program x$n, $what" passed
+    done
+}
+
+# with NAME=value... -- command...: for that command only, as functions are no commands of env's.
+with() {
+    while [ "$1" != -- ]; do
+        export "${1?}"
+        names="$names ${1%%=*}"
+        shift
+    done
+    shift
+    "$@"
+    # shellcheck disable=SC2086  # words
+    unset $names
+    names=
+    export SHMEM_DEVICE=ascend
+}
+
+# wrong <PEs> <name> <patterns that one line must have>: misuse's case ends the job.
+wrong() {
+    n=$1
+    name=$2
+    shift 2
+    job "$n" "$misuse" "$name"
+    check "$what: the job fails" has_failed
+    check "$what: nobody goes on" says_not survived
+    check "$what: one line has: $*" line_has npushmem "$@"
+    check "$what: nothing is left" nothing_left
+}
+
+# The PEs say so once each, unless they are ended before they can, and nothing else.
+one_error() {
+    n_errors=$(grep -c '^npushmem: .*error' "$tmp/err")
+    [ "$n_errors" -ge 1 ] && [ "$n_errors" -le "$1" ]
+}
+
+# ---- every way in which PEs share memory
+
+run_time "$fake"
+programs='rma atomics signals collectives memory streams'
+for way in fabric handle listed key copy; do
+    if [ -n "$all" ]; then
+        for n in 2 4; do
+            # shellcheck disable=SC2086  # words
+            with SHMEM_ASCEND_SHARE=$way -- passes $n "$way" $programs
+        done
+    else
+        # shellcheck disable=SC2086  # words
+        with SHMEM_ASCEND_SHARE=$way -- passes 2 "$way" $programs
+        with SHMEM_ASCEND_SHARE=$way -- passes 4 "$way" memory streams signals
+    fi
+done
+
+# What the runtime lacks, the module does without.
+fabric='fabric=207000'
+with FAKE_ASCEND_FAIL=$fabric -- passes 2 'no fabric handles' memory rma
+with FAKE_ASCEND_FAIL=$fabric,handle=207006 -- passes 2 'handles with lists only' memory rma
+with FAKE_ASCEND_FAIL=$fabric,handle=207000,listed=207000 -- passes 2 'no handles' memory rma
+with FAKE_ASCEND_FAIL=import=507899 -- passes 2 'nothing can be imported' memory rma
+with FAKE_ASCEND_FAIL=import@1=507899 -- passes 3 'one PE cannot import' rma atomics signals
+with FAKE_ASCEND_FAIL=aclrtReserveMemAddress=207000 -- passes 2 'no mapped pages' rma
+with FAKE_ASCEND_FAIL=aclrtMemSetAccess=207000,aclrtMemGetAllocationGranularity=207000 -- \
+    passes 2 'an older driver' rma
+with FAKE_ASCEND_FAIL=aclrtPointerGetAttributes=107000 -- \
+    passes 2 'host memory that the runtime does not know' rma streams
+with ASCEND_RT_VISIBLE_DEVICES=3 -- passes 3 'one NPU for all' memory streams
+run_time "$old"
+passes 2 'an old runtime' rma atomics memory streams
+run_time "$fake"
+
+# ---- no NPU
+
+what='no runtime'
+with SHMEM_ASCEND_LIBRARY=/nowhere/libascendcl.so -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
+    'no Ascend runtime' '/nowhere/libascendcl.so'
+check "$what: one error of a PE" one_error 2
+with SHMEM_ASCEND_LIBRARY=/nowhere/libascendcl.so SHMEM_DEBUG=1 SHMEM_DEVICE=auto -- \
+    job 2 "$misuse" memory
+check "$what, and SHMEM_DEVICE=auto: the software device" says 'debug.* device: sim'
+check "$what, and SHMEM_DEVICE=auto: all goes well" status_is 0
+what='another library'
+with SHMEM_ASCEND_LIBRARY=libm.so.6 -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
+    'libm.so.6 has no aclInit'
+what='no driver'
+with FAKE_ASCEND_FAIL=aclInit=507899 -- wrong 2 memory 'SHMEM_DEVICE=ascend' 'aclInit: error 507899'
+what='no device'
+with FAKE_ASCEND_FAIL=aclrtGetDeviceCount=207004 -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
+    'no NPU' 'error 207004, no device'
+
+# Some PEs have an NPU, and the others the software device, whose memory is the host's.
+mixed() {
+    for program; do
+        # shellcheck disable=SC2016  # for each PE's own shell
+        with SHMEM_DEVICE=auto -- job 3 sh -c \
+            '[ "$PMIX_RANK" != 1 ] || export SHMEM_ASCEND_LIBRARY=/nowhere.so; exec "$0"' \
+            "$build/tests/device/$program"
+        check "$program x3, one PE without an NPU" passed
+    done
+}
+mixed rma atomics signals collectives memory
+
+# ---- an NPU that does not do
+
+what='a device in use'
+with FAKE_ASCEND_FAIL=aclrtSetDevice=207005 -- wrong 2 memory 'NPU 1 cannot be used' \
+    'error 207005' 'in use'
+what='a lost device'
+with FAKE_ASCEND_FAIL=aclrtMemcpy=507010 -- wrong 2 freed_twice 'NPU' 'aclrtMemcpy' 'error 507010' \
+    'the device is lost'
+what='too little device memory'
+with FAKE_ASCEND_HBM=16 -- wrong 2 memory 'gives no 32 MiB' 'free of 16 MiB' SHMEM_DEVICE_SIZE
+what='the runtime has its own words'
+with FAKE_ASCEND_FAIL=aclrtMallocPhysical=507899,aclrtMalloc=507899 \
+    FAKE_ASCEND_MESSAGE='EE9999 inner error' -- wrong 2 memory 'error 507899' 'EE9999 inner error'
+
+# ---- programs that do not
+
+what='a host that follows a device address'
+job 2 "$misuse" touch
+check "$what: the job fails" has_failed
+check "$what: nothing is left" nothing_left
+what='a kernel that crashes'
+wrong 2 crash 'device fault' 'NPU 1' 'error 507015' 'crashed'
+what='a kernel that crashes, and nobody looks'
+wrong 2 unseen 'device fault' 'NPU 1' 'error 507015'
+what='a kernel without an end'
+with FAKE_ASCEND_TIMEOUT=1 -- wrong 2 endless 'device fault' 'error 507014' 'took too long'
+what='a PE that is killed with a kernel running'
+job 2 "$misuse" killed
+check "$what: the job fails" has_failed
+check "$what: nothing is left" nothing_left
+finish
