@@ -84,6 +84,7 @@ static void profiling_names()
     check(pshmem_my_pe() == shmem_my_pe() && pshmem_n_pes() == shmem_n_pes(), "pshmem");
     int *word = static_cast<int *>(pshmem_calloc(1, sizeof(int)));
     pshmem_int_atomic_inc(word, shmem_my_pe());
+    pshmem_quiet();
     check(*word == 1, "pshmem_int_atomic_inc: %d", *word);
     pshmem_free(word);
 }
