@@ -36,7 +36,13 @@ job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
 check "a module that is not there" fails_with_line 'ofi\.so' 'no such file'
 cp "$build"/.libs/libnpushmem.so "$tmp/lib/npushmem/ofi.so"
 job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
-check "a file that is no module of this version" fails_with_line 'ofi\.so' 'another version'
+check "a file that is no module" fails_with_line 'ofi\.so' 'another version'
+cp "$build/tests/faults/.libs/other_abi.so" "$tmp/lib/npushmem/ofi.so"
+job 2 -x SHMEM_TRANSPORT=ofi "$heap" 100
+check "a module made for another version" fails_with_line 'ofi\.so' 'another version' 'ABI'
+job 2 -x SHMEM_TRANSPORT=auto -x SHMEM_DEBUG=1 "$heap" 100
+check "left to choose, the next network is taken" \
+    eval 'status_is 0 && line_has "ofi\.so" "another version" && line_has "network: cma"'
 export LD_LIBRARY_PATH="$directory"
 
 finish
