@@ -14,7 +14,8 @@
  *     verbs_pair.c      queue pairs and their states
  *     verbs_link.c      links: asked for, answered
  *     verbs_serve.c     the target's side, and the thread that sleeps there
- *     verbs_channel.c   what is posted on a channel, its completion, and what went wrong
+ *     verbs_channel.c   a channel's life, the completion of what was posted, and what went wrong
+ *     verbs_post.c      work requests, and the doorbell behind which they wait
  *     verbs_data.c      put, get, put_signal, fence, quiet
  *     verbs_amo.c       atomics: the adapter's, and the owner's
  */
@@ -32,19 +33,20 @@
 #include "transport/transport.h"
 
 enum {
-    VERBS_DEPTH = 128,    /* work requests posted on a link */
-    VERBS_SIGNAL = 16,    /* every so many of them one reports */
-    VERBS_INLINE = 256,   /* bytes within a work request, where the device can */
-    VERBS_REQUESTS = 32,  /* of a channel to owners of words, unanswered */
-    VERBS_ARRIVALS = 512, /* buffers for owners' requests, and for datagrams */
-    VERBS_NOTES = 32,     /* datagrams on their way */
-    VERBS_BOUNCE = 8192,  /* private buffers are copied in pieces of this length */
-    VERBS_BOUNCES = 32,   /* such pieces of a channel in flight */
-    VERBS_COPIED = 65536, /* longer private buffers are registered instead */
-    VERBS_CHAIN = 2,      /* work requests posted with one doorbell */
-    VERBS_REGIONS = 64,   /* that a PE may have exposed at one time */
-    VERBS_MESSAGE = 256,  /* room for one of the messages below */
-    VERBS_GRH = 40,       /* what stands before a datagram */
+    VERBS_DEPTH = 128,      /* work requests posted on a link */
+    VERBS_SIGNAL = 16,      /* every so many of them one reports */
+    VERBS_INLINE = 256,     /* bytes within a work request, where the device can */
+    VERBS_REQUESTS = 32,    /* of a channel to owners of words, unanswered */
+    VERBS_ARRIVALS = 512,   /* buffers for owners' requests, and for datagrams */
+    VERBS_NOTES = 32,       /* datagrams on their way */
+    VERBS_BOUNCE = 8192,    /* private buffers are copied in pieces of this length */
+    VERBS_BOUNCES = 32,     /* such pieces of a channel in flight */
+    VERBS_COPIED = 65536,   /* longer private buffers are registered instead, ... */
+    VERBS_PINNED = 1 << 20, /* ... in pieces of this length */
+    VERBS_BATCH = 8,        /* work requests posted with one doorbell */
+    VERBS_REGIONS = 64,     /* that a PE may have exposed at one time */
+    VERBS_MESSAGE = 256,    /* room for one of the messages below */
+    VERBS_GRH = 40,         /* what stands before a datagram */
 };
 
 /* In the number of a work request: it is one for an arrival. */
@@ -185,6 +187,14 @@ struct pending {
     struct shmi_remote remote;
 };
 
+/* Work requests of one link that the adapter does not know of yet. */
+struct batch {
+    struct link *link;
+    int n;
+    struct ibv_send_wr wr[VERBS_BATCH];
+    struct ibv_sge sge[VERBS_BATCH];
+};
+
 struct shmi_channel {
     struct shmi_net *net;
     struct shmi_channel *next;
@@ -198,6 +208,7 @@ struct shmi_channel {
     unsigned fences;
     unsigned n_pending;
     bool is_unsettled; /* something was posted since the last quiet */
+    struct batch batch;
     struct pending pending[VERBS_REQUESTS];
     uint64_t answers[VERBS_REQUESTS];
     struct ibv_mr *answers_mr;
@@ -272,17 +283,27 @@ int shmi_verbs_channel_open(struct shmi_net *net, struct shmi_channel **ch);
 void shmi_verbs_channel_close(struct shmi_channel *ch);
 void shmi_verbs_channels_drop(struct shmi_net *net);
 struct link *shmi_verbs_link_of(struct shmi_channel *ch, int pe);
-/* The job of the next work request, when there is room for it and one more. */
-struct job *shmi_verbs_job(struct link *link, enum job_kind kind, struct shmi_remote remote,
-                           size_t len);
-/* Post a chain of work requests whose jobs are the last ones taken. */
-void shmi_verbs_post(struct link *link, struct ibv_send_wr *first, int n, bool report);
+unsigned shmi_verbs_reap(struct shmi_channel *ch);
+void shmi_verbs_describe(const struct job *job, char *text, size_t len);
+void shmi_verbs_linger(struct shmi_channel *ch, struct patience *patience, const struct job *job,
+                       const char *what);
+
+static inline struct job *shmi_verbs_job_of(struct link *link, uint64_t seq)
+{
+    return &link->jobs[seq % VERBS_DEPTH];
+}
+
+/* verbs_post.c; with the channel locked. */
+/* A work request, and what is known of it: to be completed by the caller before anything waits. */
+struct ibv_send_wr *shmi_verbs_next(struct link *link, enum job_kind kind,
+                                    struct shmi_remote remote, size_t len, struct job **job);
+/* Let the adapter know of all there are; the last reports if somebody wants to know its end. */
+void shmi_verbs_ring(struct shmi_channel *ch, bool report);
+/* The same for small ones that quiet will complete: they may wait for company. */
+void shmi_verbs_ring_later(struct link *link);
 void shmi_verbs_await(struct link *link, uint64_t upto);
 void shmi_verbs_flush(struct shmi_channel *ch);
 void shmi_verbs_await_requests(struct shmi_channel *ch);
-unsigned shmi_verbs_reap(struct shmi_channel *ch);
-void shmi_verbs_linger(struct shmi_channel *ch, struct patience *patience, const struct job *job,
-                       const char *what);
 
 /* verbs_data.c */
 void shmi_verbs_put(struct shmi_channel *ch, struct shmi_remote to, const void *src, size_t len,
@@ -298,9 +319,8 @@ void shmi_verbs_quiet(struct shmi_channel *ch);
 /* verbs_amo.c */
 void shmi_verbs_amo(struct shmi_channel *ch, struct shmi_remote at, const struct shmi_amo *amo,
                     enum shmi_when when);
-/* Fill in the work request of an atomic of the adapter's, or of a set. */
-void shmi_verbs_amo_prepare(struct link *link, struct ibv_send_wr *wr, struct ibv_sge *sge,
-                            struct shmi_remote at, const struct shmi_amo *amo);
+/* The work request of an atomic of the adapter's, or of a set. */
+void shmi_verbs_amo_next(struct link *link, struct shmi_remote at, const struct shmi_amo *amo);
 bool shmi_verbs_is_native(const struct shmi_net *net, int pe, const struct shmi_amo *amo);
 void shmi_verbs_answered(struct shmi_channel *ch, unsigned number);
 

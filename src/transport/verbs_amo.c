@@ -19,19 +19,16 @@ bool shmi_verbs_is_native(const struct shmi_net *net, int pe, const struct shmi_
 }
 
 /* SET, which the core asks for only in signals, is a plain write. */
-void shmi_verbs_amo_prepare(struct link *link, struct ibv_send_wr *wr, struct ibv_sge *sge,
-                            struct shmi_remote at, const struct shmi_amo *amo)
+void shmi_verbs_amo_next(struct link *link, struct shmi_remote at, const struct shmi_amo *amo)
 {
-    struct job *job = shmi_verbs_job(link, JOB_AMO, at, amo->size);
+    struct job *job;
+    struct ibv_send_wr *wr = shmi_verbs_next(link, JOB_AMO, at, amo->size, &job);
     uint64_t *slot = &link->results[(link->posted - 1) % VERBS_DEPTH];
-    *sge = (struct ibv_sge){(uintptr_t)slot, sizeof(*slot), link->mr->lkey};
-    *wr = (struct ibv_send_wr){.sg_list = sge, .num_sge = 1};
+    *wr->sg_list = (struct ibv_sge){(uintptr_t)slot, sizeof(*slot), link->mr->lkey};
     if (amo->op == SHMI_AMO_SET) {
         *slot = amo->value;
         wr->opcode = IBV_WR_RDMA_WRITE;
-        wr->send_flags = link->ch->net->inline_len >= sizeof(*slot) ? IBV_SEND_INLINE : 0;
-        wr->wr.rdma.remote_addr = at.addr;
-        wr->wr.rdma.rkey = (uint32_t)at.key;
+        wr->send_flags |= link->ch->net->inline_len >= sizeof(*slot) ? IBV_SEND_INLINE : 0;
         return;
     }
     job->copy_to = amo->fetch;
@@ -50,10 +47,8 @@ void shmi_verbs_amo_prepare(struct link *link, struct ibv_send_wr *wr, struct ib
 static void by_device(struct link *link, struct shmi_remote at, const struct shmi_amo *amo,
                       bool await)
 {
-    struct ibv_send_wr wr;
-    struct ibv_sge sge;
-    shmi_verbs_amo_prepare(link, &wr, &sge, at, amo);
-    shmi_verbs_post(link, &wr, 1, await);
+    shmi_verbs_amo_next(link, at, amo);
+    shmi_verbs_ring(link->ch, await);
     if (await) {
         shmi_verbs_await(link, link->posted);
     }
@@ -85,20 +80,22 @@ static struct pending *free_pending(struct shmi_channel *ch)
 static void send_request(struct link *link, const struct request *request, struct shmi_remote at)
 {
     struct shmi_channel *ch = link->ch;
+    bool is_inline = sizeof(*request) <= ch->net->inline_len;
     struct ibv_sge sge = {(uintptr_t)request, sizeof(*request), 0};
-    struct ibv_send_wr wr = {.sg_list = &sge, .num_sge = 1, .opcode = IBV_WR_SEND};
     int bounce = -1;
-    if (sizeof(*request) <= ch->net->inline_len) {
-        wr.send_flags = IBV_SEND_INLINE;
-    } else {
+    if (!is_inline) {
         bounce = shmi_verbs_bounce_take(ch);
         sge.addr = (uintptr_t)shmi_verbs_bounce_at(ch, bounce);
         sge.lkey = ch->bounce_mr->lkey;
         memcpy(shmi_verbs_bounce_at(ch, bounce), request, sizeof(*request));
     }
-    struct job *job = shmi_verbs_job(link, JOB_REQUEST, at, request->size);
+    struct job *job;
+    struct ibv_send_wr *wr = shmi_verbs_next(link, JOB_REQUEST, at, request->size, &job);
     job->bounce = bounce;
-    shmi_verbs_post(link, &wr, 1, false);
+    wr->opcode = IBV_WR_SEND;
+    wr->send_flags |= is_inline ? IBV_SEND_INLINE : 0;
+    *wr->sg_list = sge;
+    shmi_verbs_ring(ch, false);
 }
 
 static void by_owner(struct link *link, struct shmi_remote at, const struct shmi_amo *amo,

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * verbs_channel.c -- what is posted on a channel, its completion, and what went wrong.
- *
- * Work requests of a link complete in order, so one that reports tells of all before it.  Which
- * report: every sixteenth, the first on a link with nothing in flight, those whose end somebody
- * waits for, and an empty write behind the last where quiet finds none.
+ * verbs_channel.c -- a channel's life, the completion of what was posted, and what went wrong.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -131,7 +127,7 @@ struct link *shmi_verbs_link_of(struct shmi_channel *ch, int pe)
 
 /* ---- failure ------------------------------------------------------------------------------- */
 
-static void describe(const struct job *job, char *text, size_t len)
+void shmi_verbs_describe(const struct job *job, char *text, size_t len)
 {
     static const char *const names[] = {"put", "get", "atomic", "atomic by its owner", "quiet"};
     snprintf(text, len, "%s of %zu bytes at %#" PRIx64 " of PE %d", names[job->kind], job->len,
@@ -156,11 +152,6 @@ static const char *cause_of(enum ibv_wc_status status)
     }
 }
 
-static struct job *job_of(struct link *link, uint64_t seq)
-{
-    return &link->jobs[seq % VERBS_DEPTH];
-}
-
 /* The number of a work request of this link by its low half. */
 static uint64_t seq_of(const struct link *link, uint64_t wr_id)
 {
@@ -178,7 +169,7 @@ static void fail(struct shmi_channel *ch, const struct ibv_wc *wc)
         verbs_fatal(ch->net, "%s: an answer of PE %d broke off: %s", ch->net->name, link->pe,
                     ibv_wc_status_str(wc->status));
     }
-    describe(job_of(link, seq_of(link, wc->wr_id)), text, sizeof(text));
+    shmi_verbs_describe(shmi_verbs_job_of(link, seq_of(link, wc->wr_id)), text, sizeof(text));
     verbs_fatal(ch->net, "%s failed: %s (%s): %s", text, ibv_wc_status_str(wc->status),
                 ch->net->name, cause_of(wc->status));
 }
@@ -212,7 +203,7 @@ static void take_report(struct shmi_channel *ch, struct link *link, uint64_t wr_
 {
     uint64_t upto = seq_of(link, wr_id) + 1;
     while (link->done != upto) {
-        finish(ch, job_of(link, link->done));
+        finish(ch, shmi_verbs_job_of(link, link->done));
         link->done++;
     }
     ch->reports--;
@@ -256,18 +247,18 @@ static void describe_wait(struct shmi_channel *ch, const struct job *job, const 
 {
     for (struct link *link = ch->made; link != NULL && job == NULL; link = link->next) {
         if (link->done != link->posted) {
-            job = job_of(link, link->done);
+            job = shmi_verbs_job_of(link, link->done);
         }
     }
     if (job != NULL) {
-        describe(job, text, len);
+        shmi_verbs_describe(job, text, len);
         return;
     }
     for (int i = 0; i < VERBS_REQUESTS; i++) {
         const struct pending *pending = &ch->pending[i];
         if (pending->is_used && !pending->is_answered) {
             struct job request = {JOB_REQUEST, pending->remote, pending->size, .copy_to = NULL};
-            describe(&request, text, len);
+            shmi_verbs_describe(&request, text, len);
             return;
         }
     }
@@ -295,6 +286,7 @@ static void look_at_clock(struct shmi_channel *ch, struct patience *patience, co
 void shmi_verbs_linger(struct shmi_channel *ch, struct patience *patience, const struct job *job,
                        const char *what)
 {
+    shmi_verbs_ring(ch, false);
     if (shmi_verbs_reap(ch) != 0) {
         patience->rounds = 0;
         return;
@@ -308,113 +300,5 @@ void shmi_verbs_linger(struct shmi_channel *ch, struct patience *patience, const
     }
     if (rounds % ROUNDS_CLOCK == 0) {
         look_at_clock(ch, patience, job, what);
-    }
-}
-
-/* ---- posting ------------------------------------------------------------------------------- */
-
-struct job *shmi_verbs_job(struct link *link, enum job_kind kind, struct shmi_remote remote,
-                           size_t len)
-{
-    struct patience patience = {.rounds = 0};
-    while (link->posted - link->done >= (uint64_t)link->ch->net->depth) {
-        shmi_verbs_linger(link->ch, &patience, NULL, "a put");
-    }
-    struct job *job = job_of(link, link->posted++);
-    job->kind = kind;
-    job->remote = remote;
-    job->len = len;
-    job->copy_to = NULL;
-    job->bounce = -1;
-    job->mr = NULL;
-    return job;
-}
-
-static bool is_to_report(const struct link *link, uint64_t seq)
-{
-    return link->done == seq || seq + 1 - link->signalled >= (uint64_t)link->ch->net->signal_every;
-}
-
-/* Number the chain, and let those report that are to. */
-static void complete_chain(struct link *link, struct ibv_send_wr *first, int n, bool report)
-{
-    struct shmi_channel *ch = link->ch;
-    uint64_t seq = link->posted - (uint64_t)n;
-    if (link->fences != ch->fences) {
-        link->fences = ch->fences;
-        /* Writes follow writes anyway; what an earlier atomic does must not be overtaken. */
-        first->send_flags |= link->amos > link->done ? IBV_SEND_FENCE : 0;
-    }
-    for (struct ibv_send_wr *wr = first; wr != NULL; wr = wr->next, seq++) {
-        wr->wr_id = (uint64_t)link->pe << 32 | (uint32_t)seq;
-        if ((wr->next == NULL && report) || is_to_report(link, seq)) {
-            wr->send_flags |= IBV_SEND_SIGNALED;
-            link->signalled = seq + 1;
-            ch->reports++;
-        }
-    }
-}
-
-void shmi_verbs_post(struct link *link, struct ibv_send_wr *first, int n, bool report)
-{
-    struct shmi_channel *ch = link->ch;
-    struct patience patience = {.rounds = 0};
-    struct ibv_send_wr *bad = NULL;
-    while (ch->reports + VERBS_CHAIN > ch->reports_most) {
-        shmi_verbs_linger(ch, &patience, NULL, "a put");
-    }
-    complete_chain(link, first, n, report);
-    ch->is_unsettled = true;
-    int rc = ibv_post_send(link->qp, first, &bad);
-    while (rc == ENOMEM) {
-        shmi_verbs_linger(ch, &patience, NULL, "a put");
-        rc = ibv_post_send(link->qp, bad, &bad);
-    }
-    if (rc != 0) {
-        char text[128];
-        describe(job_of(link, link->posted - 1), text, sizeof(text));
-        verbs_fatal(ch->net, "%s failed: %s does not take it: %s", text, ch->net->name,
-                    strerror(rc));
-    }
-}
-
-/* Let the last work request of each link report. */
-static void flush_link(struct link *link)
-{
-    if (link->posted == link->done || link->signalled == link->posted) {
-        return;
-    }
-    struct shmi_remote last = job_of(link, link->posted - 1)->remote;
-    shmi_verbs_job(link, JOB_FLUSH, last, 0);
-    struct ibv_send_wr wr = {
-        .opcode = IBV_WR_RDMA_WRITE,
-        .wr.rdma = {.remote_addr = last.addr, .rkey = (uint32_t)last.key},
-    };
-    shmi_verbs_post(link, &wr, 1, true);
-}
-
-void shmi_verbs_flush(struct shmi_channel *ch)
-{
-    for (struct link *link = ch->made; link != NULL; link = link->next) {
-        flush_link(link);
-    }
-}
-
-void shmi_verbs_await(struct link *link, uint64_t upto)
-{
-    struct patience patience = {.rounds = 0};
-    if (link->signalled < upto) {
-        flush_link(link);
-    }
-    while (link->done < upto) {
-        shmi_verbs_linger(link->ch, &patience, job_of(link, link->done), NULL);
-    }
-}
-
-void shmi_verbs_await_requests(struct shmi_channel *ch)
-{
-    struct patience patience = {.rounds = 0};
-    while (ch->n_pending != 0) {
-        shmi_verbs_linger(ch, &patience, NULL, "an atomic");
     }
 }

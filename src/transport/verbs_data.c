@@ -6,27 +6,15 @@
  * work request behind atomics in flight, and a signal is a write or an atomic posted behind the
  * data with the same doorbell.  Sources travel within the work request when they are small, from
  * where they are when peers may reach them anyway, by way of a registered buffer up to 64 KiB, and
- * else from where they are, registered for as long as it takes.
+ * else from where they are, registered in pieces for as long as it takes: while one piece travels
+ * the next is registered.  Registrations of private memory are not kept: nobody tells when such
+ * memory is unmapped, and what is mapped at the same address later is other memory than the
+ * adapter knows.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "transport/verbs.h"
-
-/* One work request with its only buffer. */
-struct work {
-    struct ibv_send_wr wr;
-    struct ibv_sge sge;
-    bool is_zero_copy; /* the source is in use until it is complete */
-};
-
-static void give_local(struct job *job, struct work *work, const struct local *local, size_t len)
-{
-    job->bounce = local->bounce;
-    job->mr = local->mr;
-    work->sge = (struct ibv_sge){(uintptr_t)local->addr, (uint32_t)len, local->key};
-    work->is_zero_copy = !local->is_inline && local->bounce < 0;
-}
 
 static struct local register_for_once(struct shmi_channel *ch, const void *addr, size_t len,
                                       int access)
@@ -76,24 +64,30 @@ static struct local source_of(struct shmi_channel *ch, const void *src, size_t l
 /* The longest work request with this buffer. */
 static size_t piece_of(struct shmi_channel *ch, const void *local, size_t len)
 {
-    bool is_copied = len > VERBS_BOUNCE && len <= VERBS_COPIED &&
-                     shmi_verbs_region_of(ch->net, local, len) == NULL;
-    return shmi_min(len, is_copied ? VERBS_BOUNCE : ch->net->piece_len);
+    size_t most = ch->net->piece_len;
+    if (len > VERBS_BOUNCE && shmi_verbs_region_of(ch->net, local, len) == NULL) {
+        most = len <= VERBS_COPIED ? VERBS_BOUNCE : shmi_min(most, VERBS_PINNED);
+    }
+    return shmi_min(len, most);
 }
 
-static void prepare_put(struct link *link, struct work *work, struct shmi_remote to,
-                        const void *src, size_t len, enum shmi_when when)
+/* Quiet completes it, and it is short: there may soon be more of its kind. */
+static bool may_wait(size_t len, enum shmi_when when)
 {
-    struct local local = source_of(link->ch, src, len, when);
-    struct job *job = shmi_verbs_job(link, JOB_PUT, to, len);
-    give_local(job, work, &local, len);
-    work->wr = (struct ibv_send_wr){
-        .sg_list = &work->sge,
-        .num_sge = len == 0 ? 0 : 1,
-        .opcode = IBV_WR_RDMA_WRITE,
-        .send_flags = local.is_inline ? IBV_SEND_INLINE : 0,
-        .wr.rdma = {.remote_addr = to.addr, .rkey = (uint32_t)to.key},
-    };
+    return when == SHMI_LATER && len <= VERBS_INLINE;
+}
+
+/* A work request for this buffer.  True if the buffer is in use until it is complete. */
+static bool next_for(struct link *link, enum job_kind kind, struct shmi_remote remote,
+                     const struct local *local, size_t len, struct job **job)
+{
+    struct ibv_send_wr *wr = shmi_verbs_next(link, kind, remote, len, job);
+    wr->opcode = kind == JOB_PUT ? IBV_WR_RDMA_WRITE : IBV_WR_RDMA_READ;
+    wr->send_flags |= local->is_inline ? IBV_SEND_INLINE : 0;
+    *wr->sg_list = (struct ibv_sge){(uintptr_t)local->addr, (uint32_t)len, local->key};
+    (*job)->bounce = local->bounce;
+    (*job)->mr = local->mr;
+    return !local->is_inline && local->bounce < 0;
 }
 
 /* Put, and with the last piece what is chained to it. */
@@ -104,26 +98,28 @@ static void put_locked(struct link *link, struct shmi_remote to, const char *src
     bool is_zero_copy = false;
     size_t piece = piece_of(link->ch, src, len);
     for (;;) {
-        struct work data, signal;
+        struct job *job;
         size_t n = shmi_min(len, piece);
-        bool is_last = n == len;
-        prepare_put(link, &data, to, src, n, when);
-        is_zero_copy = is_zero_copy || data.is_zero_copy;
-        int chain = 1;
-        if (is_last && sig != NULL) {
-            shmi_verbs_amo_prepare(link, &signal.wr, &signal.sge, *sig, amo);
-            data.wr.next = &signal.wr;
-            chain = 2;
+        struct local local = source_of(link->ch, src, n, when);
+        is_zero_copy |= next_for(link, JOB_PUT, to, &local, n, &job);
+        if (n == len) {
+            break;
         }
-        shmi_verbs_post(link, &data.wr, chain, is_last && when == SHMI_NOW && is_zero_copy);
+        shmi_verbs_ring(link->ch, false);
         src += n;
         to.addr += n;
         len -= n;
-        if (is_last) {
-            break;
-        }
     }
-    if (when == SHMI_NOW && is_zero_copy) {
+    bool is_awaited = when == SHMI_NOW && is_zero_copy;
+    if (sig != NULL) {
+        shmi_verbs_amo_next(link, *sig, amo);
+    }
+    if (sig == NULL && may_wait(len, when)) {
+        shmi_verbs_ring_later(link);
+    } else {
+        shmi_verbs_ring(link->ch, is_awaited);
+    }
+    if (is_awaited) {
         shmi_verbs_await(link, link->posted);
     }
 }
@@ -167,23 +163,20 @@ static struct local destination_of(struct shmi_channel *ch, void *dst, size_t le
 }
 
 static void get_piece(struct link *link, char *dst, struct shmi_remote from, size_t len,
-                      bool report)
+                      enum shmi_when when, bool is_last)
 {
     struct local local = destination_of(link->ch, dst, len);
-    struct job *job = shmi_verbs_job(link, JOB_GET, from, len);
-    struct work work;
-    give_local(job, &work, &local, len);
+    struct job *job;
+    next_for(link, JOB_GET, from, &local, len, &job);
     if (local.bounce >= 0) {
         job->copy_to = dst;
         job->from = local.addr;
     }
-    work.wr = (struct ibv_send_wr){
-        .sg_list = &work.sge,
-        .num_sge = 1,
-        .opcode = IBV_WR_RDMA_READ,
-        .wr.rdma = {.remote_addr = from.addr, .rkey = (uint32_t)from.key},
-    };
-    shmi_verbs_post(link, &work.wr, 1, report);
+    if (may_wait(len, when)) {
+        shmi_verbs_ring_later(link);
+    } else {
+        shmi_verbs_ring(link->ch, is_last && when == SHMI_NOW);
+    }
 }
 
 void shmi_verbs_get(struct shmi_channel *ch, void *dst, struct shmi_remote from, size_t len,
@@ -198,7 +191,7 @@ void shmi_verbs_get(struct shmi_channel *ch, void *dst, struct shmi_remote from,
     size_t piece = piece_of(ch, dst, len);
     while (len != 0) {
         size_t n = shmi_min(len, piece);
-        get_piece(link, to, from, n, when == SHMI_NOW && n == len);
+        get_piece(link, to, from, n, when, n == len);
         to += n;
         from.addr += n;
         len -= n;

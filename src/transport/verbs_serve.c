@@ -167,6 +167,7 @@ void shmi_verbs_progress(struct shmi_net *net, uint64_t ns)
     for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
         if (__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED) &&
             pthread_mutex_trylock(&ch->lock) == 0) {
+            shmi_verbs_ring(ch, false);
             shmi_verbs_reap(ch);
             pthread_mutex_unlock(&ch->lock);
         }

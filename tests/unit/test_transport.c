@@ -92,6 +92,27 @@ static void floods(void)
     }
 }
 
+/* Small puts for which nobody calls quiet arrive while their PE waits for others'. */
+static void company(void)
+{
+    enum { N = 200, MOST = 20, COMPANY = 40960 };
+    static uint64_t values[N + 1][MOST];
+    for (uint64_t i = 1; i <= N; i++) {
+        size_t n = i % MOST + 1;
+        for (size_t k = 0; k < n; k++) {
+            values[i][k] = i;
+            pe.t->put(pe.ch, word_of(right(), COMPANY + 8 * k), &values[i][k], 8, SHMI_LATER);
+        }
+        for (size_t k = 0; k < n; k++) {
+            await(pe.words + COMPANY + 8 * k, i);
+        }
+        pe.t->put(pe.ch, word_of(left(), COMPANY + 8 * MOST), &i, sizeof(i), SHMI_NOW);
+        await(pe.words + COMPANY + 8 * MOST, i);
+    }
+    pe.t->quiet(pe.ch);
+    meet();
+}
+
 /* Whoever sees the signal sees the data; and a signal comes without a quiet. */
 static void signals(void)
 {
@@ -375,6 +396,7 @@ static const struct {
 } tests[] = {
     {copies, "put and get of all lengths, from private and exposed memory"},
     {floods, "many operations in flight"},
+    {company, "small puts arrive without a quiet"},
     {signals, "put_signal: the data comes before the signal, without a quiet"},
     {fences, "fence keeps puts and atomics before a later put"},
     {atomics, "atomics of 4 and 8 bytes"},
