@@ -21,16 +21,14 @@ SHMEMX_DEVICE SHMEMX_GM shmemx_producer_t *shmemx_device_ring(const shmemx_devic
 
 SHMEMX_DEVICE int shmemx_device_attach(shmemx_device_t *dev, SHMEMX_GM void *context)
 {
-    shmemx_producer_t teller = {0};
     dev->context = (SHMEMX_GM shmemx_device_context_t *)context;
     dev->ring = 0;
     if (context == 0 || dev->context->magic != SHMEMX_DEVICE_MAGIC) {
         return SHMEMX_MISMATCH;
     }
     if (dev->context->abi != SHMEMX_DEVICE_ABI || dev->context->bytes != sizeof(*dev->context)) {
-        teller.diagnosis = dev->context->diagnosis;
-        shmemx_diagnose(&teller, SHMEMX_SITE_VERSION, (uint64_t)(uintptr_t)context,
-                        SHMEMX_DEVICE_ABI, dev->context->abi);
+        shmemx_tell(dev->context->diagnosis, 0, 0, SHMEMX_SITE_VERSION,
+                    (uint64_t)(uintptr_t)context, SHMEMX_DEVICE_ABI, dev->context->abi);
         return SHMEMX_MISMATCH;
     }
     return SHMEMX_OK;

@@ -248,14 +248,13 @@ typedef struct {
     uint64_t pad[3]; /* two lines in all */
 } shmemx_producer_t;
 
-#define SHMEMX_CTL(ring)       ((SHMEMX_GM shmemx_ring_ctl_t *)(uintptr_t)(ring)->ctl)
-#define SHMEMX_DIAGNOSIS(ring) ((SHMEMX_GM shmemx_diagnosis_t *)(uintptr_t)(ring)->diagnosis)
+#define SHMEMX_CTL(ring) ((SHMEMX_GM shmemx_ring_ctl_t *)(uintptr_t)(ring)->ctl)
 
-/* Tell the host, once, what is being waited for. */
-SHMEMX_DEVICE void shmemx_diagnose(SHMEMX_GM const shmemx_producer_t *ring, int site,
-                                   uint64_t address, uint64_t expected, uint64_t found)
+/* Tell the host, once, what is wrong: in the record at an address, of a ring and a ticket. */
+SHMEMX_DEVICE void shmemx_tell(uint64_t diagnosis, uint64_t ring, uint64_t ticket, int site,
+                               uint64_t address, uint64_t expected, uint64_t found)
 {
-    SHMEMX_GM shmemx_diagnosis_t *record = SHMEMX_DIAGNOSIS(ring);
+    SHMEMX_GM shmemx_diagnosis_t *record = (SHMEMX_GM shmemx_diagnosis_t *)(uintptr_t)diagnosis;
     if (shmemx_amo8(&record->state, SHMEMX_CSWAP, 1, 0) != 0) {
         return;
     }
@@ -263,10 +262,18 @@ SHMEMX_DEVICE void shmemx_diagnose(SHMEMX_GM const shmemx_producer_t *ring, int 
     record->address = address;
     record->expected = expected;
     record->found = found;
-    record->ring = ring->index;
-    record->ticket = shmemx_load(&ring->ticket);
+    record->ring = ring;
+    record->ticket = ticket;
     shmemx_clean(record, sizeof(*record));
     shmemx_store_release(&record->state, 2);
+}
+
+/* Tell what is being waited for. */
+SHMEMX_DEVICE void shmemx_diagnose(SHMEMX_GM const shmemx_producer_t *ring, int site,
+                                   uint64_t address, uint64_t expected, uint64_t found)
+{
+    shmemx_tell(ring->diagnosis, ring->index, shmemx_load(&ring->ticket), site, address, expected,
+                found);
 }
 
 /* How long a wait has lasted. */
@@ -274,7 +281,8 @@ typedef struct {
     uint64_t polls, since;
 } shmemx_patience_t;
 
-#define SHMEMX_POLLS 256 /* between looks at the clock and at `stop` */
+#define SHMEMX_POLLS   256 /* between looks at the clock and at `stop`, */
+#define SHMEMX_CROWDED 64  /* and where others need the core to go on */
 
 /* After a look that failed.  Returns SHMEMX_OK: look again. */
 SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shmemx_patience_t *wait,
