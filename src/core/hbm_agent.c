@@ -6,10 +6,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/amo.h"
+#include "core/base/atomic.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/ctx.h"
@@ -20,8 +22,9 @@
 #include "core/wait.h"
 #include "device/device.h"
 
-#define PIECE ((size_t)1 << 20)
-#define SLOTS 4 /* pieces and requests on their way */
+/* Pieces that stay in a cache between the network and the device. */
+#define PIECE ((size_t)256 << 10)
+#define SLOTS 8 /* pieces and requests on their way */
 
 /* The agent's patience: looks with a pause, yields, then naps that grow. */
 enum { LOOKS = 200, YIELDS = 2000, NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 1000 * 1000 };
@@ -39,23 +42,46 @@ struct request {
     uint64_t number; /* written last */
 };
 
-/* In symmetric host memory. */
+/*
+ * In symmetric host memory.  The pieces of others pass through `theirs`, those of my own requests
+ * through `mine`: a put's from mine here to theirs there, a get's from theirs there to mine here.
+ * A slot is used again by the request that is SLOTS later, which is not sent before the answer to
+ * the earlier one has come and its data has been used.
+ */
 struct desk {
-    _Alignas(SHMI_LINE) uint64_t owner;  /* PE + 1 who has the desk, or 0 */
-    _Alignas(SHMI_LINE) uint64_t served; /* the last number */
+    _Alignas(SHMI_LINE) uint64_t owner;  /* see TAKEN() and FREE() */
     _Alignas(SHMI_LINE) uint64_t answer; /* to my own requests: the number */
     uint64_t old;                        /* and an atomic's old value */
     _Alignas(SHMI_LINE) struct request request[SLOTS];
-    _Alignas(4096) char data[SLOTS][PIECE];
+    _Alignas(4096) char theirs[SLOTS][PIECE];
+    char mine[SLOTS][PIECE];
 };
+
+/* Whose a desk is; or that it is nobody's, and the last number that was served. */
+#define TAKEN(pe)     ((uint64_t)(pe) << 1 | 1)
+#define FREE(number)  ((uint64_t)(number) << 1)
+#define IS_FREE(word) (((word)&1) == 0)
 
 static struct {
     struct desk *desk;
-    pthread_mutex_t lock; /* of my own requests: one at a time */
+    uint64_t *known;      /* of each PE's desk, the last number that I know to be served ... */
+    pthread_mutex_t lock; /* ... under this, of my own requests: one at a time */
     pthread_t thread;
     struct shmi_ctx *ctx; /* the agent's */
     bool stop;
 } agent = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* What was put there before is there before what is put there now.  All that is put to one PE goes
+ * the same way, so there is nothing more to it than the network's own order. */
+static void order(struct shmi_ctx *ctx, int pe)
+{
+    if (shmi_reach(agent.desk, pe) != NULL) {
+        shmi_order_stores();
+    } else {
+        shmi_network.transport->fence(shmi_ctx_enter(ctx));
+        shmi_ctx_leave(ctx);
+    }
+}
 
 /* ---- the agent ------------------------------------------------------------------------------- */
 
@@ -88,7 +114,7 @@ static void serve_amo(const struct request *request, char *addr)
 static void serve(uint64_t number)
 {
     struct request *request = &agent.desk->request[number % SLOTS];
-    char *data = agent.desk->data[number % SLOTS];
+    char *data = agent.desk->theirs[number % SLOTS];
     char *addr = shmi_segments[SHMI_SEGMENT_DEVICE].base + request->offset;
     int from = (int)request->from;
     switch (request->wish & 0xff) {
@@ -97,26 +123,36 @@ static void serve(uint64_t number)
         break;
     case WISH_GET:
         shmi_hbm_copy(data, addr, request->len);
+        shmi_put_slowly("agent", agent.ctx, agent.desk->mine[number % SLOTS], data, request->len,
+                        from, SHMI_LATER);
         break;
     default:
         serve_amo(request, addr);
         break;
     }
-    shmi_store_release(&agent.desk->served, number);
-    shmi_fence(agent.ctx); /* what belongs to the answer, and the answer before this one */
+    order(agent.ctx, from); /* behind what belongs to the answer */
     shmi_put_slowly("agent", agent.ctx, &agent.desk->answer, &number, sizeof(number), from,
                     SHMI_NOW);
 }
 
+/* What comes through a network has to be taken in by somebody, and ends a nap. */
 static void be_patient(long look)
 {
     if (look < LOOKS) {
         shmi_pause();
-    } else if (look < LOOKS + YIELDS) {
+        return;
+    }
+    shmi_progress();
+    if (look < LOOKS + YIELDS) {
         sched_yield();
+        return;
+    }
+    size_t naps = (size_t)(look - LOOKS - YIELDS);
+    uint64_t ns = shmi_min(naps * NAP_MIN_NS / 8 + NAP_MIN_NS, NAP_MAX_NS);
+    if (shmi_network.net != NULL) {
+        shmi_network.transport->progress(shmi_network.net, ns);
     } else {
-        long ns = (look - LOOKS - YIELDS) * NAP_MIN_NS / 8 + NAP_MIN_NS;
-        struct timespec nap = {.tv_nsec = ns < NAP_MAX_NS ? ns : NAP_MAX_NS};
+        struct timespec nap = {.tv_nsec = (long)ns};
         nanosleep(&nap, NULL);
     }
 }
@@ -125,11 +161,11 @@ static void *run(void *unused)
 {
     (void)unused;
     long look = 0;
+    uint64_t next = 1;
     shmi_accelerator.device->enter(shmi_accelerator.npu);
     while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
-        uint64_t next = agent.desk->served + 1;
         if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
-            serve(next);
+            serve(next++);
             look = 0;
         } else {
             be_patient(look++);
@@ -140,28 +176,34 @@ static void *run(void *unused)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Take that PE's desk; the last number it has served. */
+/* Take that PE's desk; the last number it has served.  Where I was the last to have it, I know the
+ * number, and one atomic does it. */
 static uint64_t take(const char *who, int pe)
 {
-    uint64_t me = (uint64_t)shmi_job.my_pe + 1;
-    uint64_t served = 0;
     pthread_mutex_lock(&agent.lock);
-    for (long look = 0; shmi_amo(who, &shmi_ctx_default, SHMI_AMO_CSWAP, &agent.desk->owner, 8, me,
-                                 0, SHMI_NOW, pe) != 0;
-         look++) {
-        shmi_progress();
-        be_patient(look);
+    for (long look = 0;;) {
+        uint64_t known = FREE(agent.known[pe]);
+        uint64_t found = shmi_amo(who, &shmi_ctx_default, SHMI_AMO_CSWAP, &agent.desk->owner, 8,
+                                  TAKEN(shmi_job.my_pe), known, SHMI_NOW, pe);
+        if (found == known) {
+            break;
+        }
+        if (IS_FREE(found)) {
+            agent.known[pe] = found >> 1;
+        } else {
+            be_patient(look++);
+        }
     }
-    shmi_get_slowly(who, &shmi_ctx_default, &served, &agent.desk->served, sizeof(served), pe,
-                    SHMI_NOW);
     shmi_store_release(&agent.desk->answer, 0); /* all answers of before have come */
-    return served;
+    return agent.known[pe];
 }
 
-static void give_back(const char *who, int pe)
+/* No need to wait until that is known there: my next atomic on it comes after it. */
+static void give_back(const char *who, uint64_t served, int pe)
 {
-    shmi_amo(who, &shmi_ctx_default, SHMI_AMO_SET, &agent.desk->owner, 8, 0, 0, SHMI_LATER, pe);
-    shmi_quiet(&shmi_ctx_default);
+    agent.known[pe] = served;
+    shmi_amo(who, &shmi_ctx_default, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(served), 0,
+             SHMI_LATER, pe);
     pthread_mutex_unlock(&agent.lock);
 }
 
@@ -172,7 +214,7 @@ static void ask(const char *who, struct request request, uint64_t number, int pe
     request.from = (uint64_t)shmi_job.my_pe;
     shmi_put_slowly(who, &shmi_ctx_default, there, &request, offsetof(struct request, number), pe,
                     SHMI_NOW);
-    shmi_fence(&shmi_ctx_default);
+    order(&shmi_ctx_default, pe);
     shmi_put_slowly(who, &shmi_ctx_default, &there->number, &number, sizeof(number), pe, SHMI_NOW);
 }
 
@@ -186,22 +228,35 @@ static uint64_t offset_of(const void *addr)
     return (uint64_t)((const char *)addr - shmi_segments[SHMI_SEGMENT_DEVICE].base);
 }
 
+/* A piece of a put, and the request to take it from the desk.  The source stays as it is until the
+ * answer, so that host memory is sent from where it lies. */
+static void send_piece(const char *who, struct request request, const char *source, uint64_t number,
+                       int pe)
+{
+    const char *from = source;
+    if (shmi_hbm_is(source)) {
+        shmi_hbm_copy(agent.desk->mine[number % SLOTS], source, request.len);
+        from = agent.desk->mine[number % SLOTS];
+    }
+    shmi_put_slowly(who, &shmi_ctx_default, agent.desk->theirs[number % SLOTS], from, request.len,
+                    pe, SHMI_LATER);
+    ask(who, request, number, pe);
+}
+
 void shmi_hbm_agent_put(const char *who, void *addr, const void *source, size_t len, int pe)
 {
     uint64_t first = take(who, pe) + 1;
     uint64_t number = first;
     for (size_t at = 0; at < len; at += PIECE, number++) {
-        size_t piece = shmi_min(len - at, PIECE);
+        struct request request = {
+            .wish = WISH_PUT, .offset = offset_of(addr) + at, .len = shmi_min(len - at, PIECE)};
         if (number >= first + SLOTS) {
             await(who, number - SLOTS, pe);
         }
-        shmi_put_slowly(who, &shmi_ctx_default, agent.desk->data[number % SLOTS],
-                        (const char *)source + at, piece, pe, SHMI_NOW);
-        ask(who, (struct request){.wish = WISH_PUT, .offset = offset_of(addr) + at, .len = piece},
-            number, pe);
+        send_piece(who, request, (const char *)source + at, number, pe);
     }
     await(who, number - 1, pe);
-    give_back(who, pe);
+    give_back(who, number - 1, pe);
 }
 
 void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t len, int pe)
@@ -219,11 +274,10 @@ void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t le
                 first + asked, pe);
         }
         await(who, first + i, pe);
-        shmi_get_slowly(who, &shmi_ctx_default, (char *)dest + at,
-                        agent.desk->data[(first + i) % SLOTS], shmi_min(len - at, PIECE), pe,
-                        SHMI_NOW);
+        shmi_hbm_copy((char *)dest + at, agent.desk->mine[(first + i) % SLOTS],
+                      shmi_min(len - at, PIECE));
     }
-    give_back(who, pe);
+    give_back(who, first + pieces - 1, pe);
 }
 
 void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo, int pe)
@@ -240,7 +294,7 @@ void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo,
     if (amo->fetch != NULL) {
         shmi_bits_to(amo->fetch, shmi_load_acquire(&agent.desk->old), amo->size);
     }
-    give_back(who, pe);
+    give_back(who, number, pe);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -250,9 +304,12 @@ int shmi_hbm_agent_open(void)
     sigset_t all;
     sigset_t old;
     agent.desk = shmi_memory_take(sizeof(*agent.desk), 4096);
-    int rc = agent.desk == NULL ? -ENOMEM : shmi_ctx_create(shmi_team_world, 0, &agent.ctx);
+    agent.known = calloc((size_t)shmi_job.n_pes, sizeof(*agent.known));
+    int rc = agent.desk == NULL || agent.known == NULL
+                 ? -ENOMEM
+                 : shmi_ctx_create(shmi_team_world, 0, &agent.ctx);
     if (rc == 0) {
-        memset(agent.desk, 0, offsetof(struct desk, data));
+        memset(agent.desk, 0, offsetof(struct desk, theirs));
         agent.stop = false;
         rc = shmi_job_fence(); /* nobody's desk is used before it is empty */
     }
@@ -265,6 +322,7 @@ int shmi_hbm_agent_open(void)
     if (rc != 0) {
         errno = -rc;
         shmi_error("no agent for device memory that others do not reach: %m");
+        free(agent.known);
         agent.desk = NULL;
     }
     return rc;
@@ -276,6 +334,7 @@ void shmi_hbm_agent_close(void)
         __atomic_store_n(&agent.stop, true, __ATOMIC_RELEASE);
         pthread_join(agent.thread, NULL);
         shmi_ctx_destroy(agent.ctx);
+        free(agent.known);
         agent.desk = NULL; /* the heap goes with everything */
     }
 }

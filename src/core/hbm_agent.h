@@ -4,8 +4,10 @@
  *
  * Where devices do not map each other's memory and no adapter reaches it, each PE has a desk in its
  * symmetric host memory and a thread that serves it.  Who wants something takes the desk, puts
- * pieces of data and requests there, and is answered at his own.  Pieces are on their way while the
- * agent copies those before them.
+ * pieces of data and requests there, and is answered at his own, where the pieces that he asked
+ * for arrive as well.  So nobody waits for a round trip but at the beginning and at the end: while
+ * some pieces are on their way, those before them are copied at one end and those after them at
+ * the other.
  */
 #ifndef SHMI_HBM_AGENT_H
 #define SHMI_HBM_AGENT_H

@@ -172,12 +172,86 @@ static void contexts(void)
     shmem_free(word);
 }
 
+/* Every byte depends on its place, so that pieces which are mixed up are found. */
+static void fill_pattern(char *at, size_t len, int seed)
+{
+    for (size_t i = 0; i < len; i++) {
+        at[i] = (char)(i * 31 + i / 4096 * 7 + (size_t)seed);
+    }
+}
+
+static bool has_pattern(const char *at, size_t len, int seed)
+{
+    size_t i = 0;
+    while (i < len && at[i] == (char)(i * 31 + i / 4096 * 7 + (size_t)seed)) {
+        i++;
+    }
+    return i == len;
+}
+
+/* More than is on its way at a time, in both directions at once. */
+static void lengthy(void)
+{
+    static const size_t len = (5 << 20) + 7;
+    int me = shmem_my_pe();
+    char *from = make(DEVICE, len);
+    char *to = make(DEVICE, len);
+    char *here = malloc(len);
+    fill_pattern(here, len, me);
+    store(from, here, len);
+    shmem_barrier_all();
+    shmem_putmem(to, from, len, right_of(me));
+    shmem_getmem(here, from, len, right_of(me));
+    check(has_pattern(here, len, right_of(me)), "a get into private memory");
+    shmem_barrier_all();
+    load(here, to, len);
+    check(has_pattern(here, len, left_of(me)), "a put from device to device");
+    shmem_getmem(to, from, len, right_of(me));
+    load(here, to, len);
+    check(has_pattern(here, len, right_of(me)), "a get from device to device");
+    shmem_barrier_all();
+    free(here);
+    shmem_free(to);
+    shmem_free(from);
+}
+
+/* All at once to and from one PE, and each also to and from the next. */
+static void busy_target(void)
+{
+    enum { EACH = (1 << 20) + 3, ROUNDS = 4 };
+    int me = shmem_my_pe();
+    size_t mine = (size_t)me * EACH;
+    char *all = make(DEVICE, (size_t)shmem_n_pes() * EACH);
+    char *next = make(DEVICE, EACH);
+    char *here = malloc(EACH);
+    char *back = malloc(EACH);
+    for (int round = 0; round < ROUNDS; round++) {
+        fill_pattern(here, EACH, me + round);
+        shmem_putmem(all + mine, here, EACH, 0);
+        shmem_putmem(next, here, EACH, right_of(me));
+        shmem_getmem(back, all + mine, EACH, 0);
+        check(has_pattern(back, EACH, me + round), "round %d: what PE 0 has of me", round);
+        shmem_getmem(back, next, EACH, right_of(me));
+        check(has_pattern(back, EACH, me + round), "round %d: what the next PE has", round);
+        shmem_barrier_all();
+        load(back, next, EACH);
+        check(has_pattern(back, EACH, left_of(me) + round), "round %d: what I have", round);
+        shmem_barrier_all();
+    }
+    free(back);
+    free(here);
+    shmem_free(next);
+    shmem_free(all);
+}
+
 static const struct conformance_case cases[] = {
     {"transfers of every type from device to device", device_to_device},
     {"transfers of every type from host to device", host_to_device},
     {"transfers of every type from device to host", device_to_host},
     {"bytes, between private and device memory", bytes},
     {"order, on a context", contexts},
+    {"long transfers both ways", lengthy},
+    {"one target of all PEs", busy_target},
 };
 
 int main(int argc, char **argv)
