@@ -7,7 +7,7 @@
  *              it lets the PE run that is waited for
  *     nap      for a sixteenth of the time already waited, at most some milliseconds: so the nap
  *              never makes a wait more than some percent longer, and a PE that waits long needs no
- *              CPU
+ *              CPU; shorter for a word that a kernel may change, as no kernel can wake anybody
  */
 #include "core/wait.h"
 
@@ -26,6 +26,7 @@
 #include "core/base/log.h"
 #include "core/base/topology.h"
 #include "core/card.h"
+#include "core/hbm.h"
 #include "core/status.h"
 #include "transport/transport.h"
 
@@ -37,7 +38,9 @@ enum {
     NAP_MIN_NS = 10 * 1000,
     NAP_MAX_NS = 4 * 1000 * 1000,
     NAP_MAX_NETWORK_NS = 4 * NAP_MAX_NS, /* a look at a network costs more */
+    NAP_MAX_DEVICE_NS = 200 * 1000,      /* nothing wakes who waits for a kernel's store */
     NAP_SHARE = 16,
+    NAP_SHARE_DEVICE = 1024,
     LOOKS_PER_CLOCK = 16, /* reading the clock costs as much as several looks */
 };
 #define PEERS_NS  (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
@@ -48,6 +51,7 @@ static struct {
     uint64_t spin_ns;
     uint64_t yield_ns;
     bool crowded; /* more PEs than cores */
+    int cpus;     /* of the node, that its PEs may use */
 } patience = {.spin_ns = SPIN_NS, .yield_ns = YIELD_NS};
 
 int shmi_looks = LOOKS;
@@ -90,7 +94,8 @@ void shmi_wait_open(const struct shmi_card *cards)
     if ((int)mine->cpus_usable < my_cpus) {
         cpus = (int)shmi_min((size_t)cpus, mine->cpus_usable);
     }
-    patience.crowded = shmi_segment_n_here() > cpus;
+    patience.cpus = cpus;
+    patience.crowded = shmi_wait_is_crowded(1);
     shmi_looks = patience.crowded ? 1 : LOOKS;
     patience.spin_ns = patience.crowded ? 0 : SPIN_NS;
     patience.yield_ns = patience.crowded ? YIELD_SHARED_NS : YIELD_NS;
@@ -99,6 +104,11 @@ void shmi_wait_open(const struct shmi_card *cards)
     }
     shmi_debug("%d PEs of this node on %d cores: a wait spins %lu us, yields, then naps",
                shmi_segment_n_here(), cpus, (unsigned long)(patience.spin_ns / 1000));
+}
+
+bool shmi_wait_is_crowded(int threads)
+{
+    return shmi_segment_n_here() * threads > patience.cpus;
 }
 
 void shmi_progress(void)
@@ -291,12 +301,16 @@ static void check_peers(struct shmi_waiting *waiting)
     }
 }
 
-/* What comes through a network ends the nap. */
-static void nap(uint64_t waited_ns)
+/* What comes through a network ends the nap.  A kernel's store to device memory ends none: there a
+ * nap is shorter, unless the wait has already lasted a thousand times as long. */
+static void nap(const struct shmi_waiting *waiting, uint64_t waited_ns)
 {
     bool alone = shmi_network.net == NULL;
     uint64_t most = alone ? NAP_MAX_NS : NAP_MAX_NETWORK_NS;
     uint64_t ns = waited_ns / NAP_SHARE;
+    if (shmi_hbm_is(waiting->addr)) {
+        most = shmi_min(most, shmi_max(NAP_MAX_DEVICE_NS, waited_ns / NAP_SHARE_DEVICE));
+    }
     ns = ns < NAP_MIN_NS ? NAP_MIN_NS : ns > most ? most : ns;
     if (alone) {
         struct timespec time = {.tv_nsec = (long)ns};
@@ -324,7 +338,7 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
             report(waiting, waited);
             next_report = waited + (waited < UINT64_MAX / 2 ? waited : 0);
         }
-        nap(waited);
+        nap(waiting, waited);
     }
     if (announced) {
         retract();

@@ -66,4 +66,7 @@ struct shmi_card;
 void shmi_wait_describe(struct shmi_card *mine);
 void shmi_wait_open(const struct shmi_card *cards);
 
+/* Has the node fewer cores than its PEs with so many busy threads each? */
+bool shmi_wait_is_crowded(int threads);
+
 #endif
