@@ -111,7 +111,11 @@ typedef struct {
     uint64_t op_mask; /* bit per operation that the engine accepts */
 } shmemx_ring_hdr_t;
 
-enum { SHMEMX_RING_SHARED = 1 }; /* header's flag: several producers at a time */
+/* Flags of a ring. */
+enum {
+    SHMEMX_RING_SHARED = 1, /* several producers at a time */
+    SHMEMX_RING_CROWDED = 2 /* producers and engine share cores: who waits lets others run */
+};
 
 /* From the engine to the producers. */
 typedef struct {
@@ -290,6 +294,11 @@ SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shme
 {
     if (++wait->polls % SHMEMX_POLLS != 0) {
         shmemx_relax();
+#if defined SCHED_OTHER
+        if ((ring->flags & SHMEMX_RING_CROWDED) != 0 && wait->polls % SHMEMX_CROWDED == 0) {
+            sched_yield();
+        }
+#endif
         return SHMEMX_OK;
     }
     if (shmemx_load(&SHMEMX_CTL(ring)->stop) != 0) {
@@ -373,6 +382,17 @@ SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_co
     return SHMEMX_OK;
 }
 
+/* Mark reply slots as taken: 0 if another producer has changed the word meanwhile. */
+SHMEMX_DEVICE int shmemx_reply_mark(SHMEMX_GM shmemx_producer_t *ring, uint64_t before,
+                                    uint64_t after)
+{
+    if ((ring->flags & SHMEMX_RING_SHARED) == 0) {
+        shmemx_store(&ring->replies, after);
+        return 1;
+    }
+    return shmemx_amo8(&ring->replies, SHMEMX_CSWAP, after, before) == before;
+}
+
 /* A reply slot of one's own: before a ticket is taken. */
 SHMEMX_DEVICE int shmemx_reply_take(SHMEMX_GM shmemx_producer_t *ring, uint32_t *index)
 {
@@ -380,8 +400,7 @@ SHMEMX_DEVICE int shmemx_reply_take(SHMEMX_GM shmemx_producer_t *ring, uint32_t 
     for (;;) {
         uint64_t free_ones = shmemx_load_acquire(&ring->replies);
         uint64_t lowest = free_ones & (~free_ones + 1);
-        if (lowest != 0 && shmemx_amo8(&ring->replies, SHMEMX_CSWAP, free_ones & ~lowest,
-                                       free_ones) == free_ones) {
+        if (lowest != 0 && shmemx_reply_mark(ring, free_ones, free_ones & ~lowest)) {
             for (*index = 0; lowest != 1; lowest >>= 1) {
                 ++*index;
             }

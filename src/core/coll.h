@@ -12,6 +12,7 @@
 #ifndef SHMI_COLL_H
 #define SHMI_COLL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,15 @@
 
 /* All members have entered; their stores (not their pending network operations) are visible. */
 void shmi_coll_sync(const char *who, struct shmi_team *team);
+
+/*
+ * The same for who must not wait.  begin enters; it does nothing and says false where members have
+ * to wait for one another in turn, which is the same on all of them.  has_ended may be asked as
+ * often as one likes; end waits.  A member may use these and another shmi_coll_sync.
+ */
+bool shmi_coll_sync_begin(struct shmi_team *team);
+bool shmi_coll_sync_has_ended(struct shmi_team *team);
+void shmi_coll_sync_end(const char *who, struct shmi_team *team);
 
 /* root counts in the team.  with_root: the root's own dest is written too. */
 void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, const void *source,

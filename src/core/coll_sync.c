@@ -170,6 +170,34 @@ void shmi_coll_sync(const char *who, struct shmi_team *team)
     }
 }
 
+/* `alone`, `pair` and `flat` announce in the same way, and nothing else. */
+bool shmi_coll_sync_begin(struct shmi_team *team)
+{
+    bool can = shmi_node_has(team) && team->sync != sync_dissemination && !shmi_observing;
+    if (can) {
+        shmi_node_tell(team);
+    }
+    return can;
+}
+
+bool shmi_coll_sync_has_ended(struct shmi_team *team)
+{
+    for (int i = 1; i < team->n_pes; i++) {
+        /* Pairs with the release in shmi_node_tell(). */
+        const struct shmi_slot *slot = shmi_node_slot(team, shmi_node_after(team, i));
+        if (shmi_load_acquire(&slot->arrived) < team->step) {
+            return false;
+        }
+    }
+    team->met = team->step;
+    return true;
+}
+
+void shmi_coll_sync_end(const char *who, struct shmi_team *team)
+{
+    wait_for_all(who, team, team->step);
+}
+
 /* A number for a routine's name. */
 static uint64_t hash(const char *text)
 {

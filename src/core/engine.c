@@ -17,16 +17,21 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/topology.h"
+#include "core/coll.h"
 #include "core/order.h"
+#include "core/wait.h"
 #include "device/device.h"
 
 enum {
     PASS = 64,                /* commands of a ring before the next ring's turn */
     SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
+    SPIN_CROWDED_NS = 2000,   /* ... where they need its core to go on ... */
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
     SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
     TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
+    MEETING_NS = 2000 * 1000, /* a barrier that takes longer is its team's thread's to wait for */
+    LOOKS = 16,               /* of an idle engine, between looks at the clock */
 };
 
 static struct {
@@ -46,69 +51,6 @@ static uint64_t now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* ---- workers --------------------------------------------------------------------------------- */
-
-static void push(struct shmi_worker *worker, struct shmi_engine_ring *of, uint64_t ticket,
-                 const shmemx_command_t *cmd)
-{
-    struct shmi_task *task = malloc(sizeof(*task));
-    if (task == NULL) {
-        shmi_fatal("out of memory for what a kernel has asked for");
-    }
-    *task = (struct shmi_task){.of = of, .ticket = ticket, .cmd = *cmd};
-    pthread_mutex_lock(&worker->lock);
-    *worker->last = task;
-    worker->last = &task->next;
-    pthread_cond_signal(&worker->wake);
-    pthread_mutex_unlock(&worker->lock);
-}
-
-/* The next task; NULL where there is none and the worker should not wait, or is to end. */
-static struct shmi_task *pop(struct shmi_worker *worker, bool may_wait)
-{
-    pthread_mutex_lock(&worker->lock);
-    while (worker->first == NULL && may_wait && !worker->stop) {
-        pthread_cond_wait(&worker->wake, &worker->lock);
-    }
-    struct shmi_task *task = worker->first;
-    if (task != NULL) {
-        worker->first = task->next;
-        if (worker->first == NULL) {
-            worker->last = &worker->first;
-        }
-    }
-    pthread_mutex_unlock(&worker->lock);
-    return task;
-}
-
-static int start_worker(struct shmi_worker *worker, void *(*run)(void *), void *arg)
-{
-    *worker = (struct shmi_worker){.lock = PTHREAD_MUTEX_INITIALIZER,
-                                   .wake = PTHREAD_COND_INITIALIZER,
-                                   .last = &worker->first};
-    int rc = pthread_create(&worker->thread, NULL, run, arg);
-    if (rc != 0) {
-        shmi_error("cannot start a thread for what kernels ask for: %s", strerror(rc));
-        return -rc;
-    }
-    worker->runs = true;
-    return 0;
-}
-
-/* It does what it still has to do. */
-static void stop_worker(struct shmi_worker *worker)
-{
-    if (!worker->runs) {
-        return;
-    }
-    pthread_mutex_lock(&worker->lock);
-    worker->stop = true;
-    pthread_cond_signal(&worker->wake);
-    pthread_mutex_unlock(&worker->lock);
-    pthread_join(worker->thread, NULL);
-    worker->runs = false;
 }
 
 /* ---- the lane: through networks, into device memory ------------------------------------------ */
@@ -161,7 +103,7 @@ static void *run_lane(void *arg)
         shmi_accelerator.device->enter(shmi_accelerator.npu);
     }
     for (;;) {
-        struct shmi_task *task = pop(lane, dirty == NULL);
+        struct shmi_task *task = shmi_worker_pop(lane, dirty == NULL);
         if (task != NULL) {
             struct shmi_engine_ring *of = task->of;
             do_in_lane(task);
@@ -188,22 +130,34 @@ struct team_thread {
     unsigned team;
 };
 
+/* A barrier that the engine looks after comes before all that is asked for after it. */
 static void *run_team(void *arg)
 {
     struct team_thread me = *(struct team_thread *)arg;
+    struct shmi_worker *worker = &me.kernels->coll[me.team];
+    struct shmi_team *team = me.kernels->team[me.team];
     struct shmi_task *task;
     free(arg);
     if (shmi_accelerator.npu != NULL) {
         shmi_accelerator.device->enter(shmi_accelerator.npu);
     }
-    while ((task = pop(&me.kernels->coll[me.team], true)) != NULL) {
-        shmi_engine_collective(me.kernels->team[me.team], &task->cmd);
+    while ((task = shmi_worker_pop(worker, true)) != NULL) {
+        while (shmi_load_acquire(&me.kernels->meeting[me.team].of) != NULL) {
+            sched_yield();
+        }
+        if (task->is_begun) {
+            shmi_coll_sync_end(shmi_ring_op_name(task->cmd.op), team);
+        } else {
+            shmi_engine_collective(team, &task->cmd);
+        }
+        __atomic_fetch_sub(&worker->n_tasks, 1, __ATOMIC_RELEASE);
         finish(task, 0);
     }
     return NULL;
 }
 
-static int hand_to_team(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd)
+static int hand_to_team(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd,
+                        bool is_begun)
 {
     struct shmi_worker *worker = &of->owner->coll[cmd->team];
     if (!worker->runs) {
@@ -212,14 +166,69 @@ static int hand_to_team(struct shmi_engine_ring *of, uint64_t ticket, const shme
             return SHMEMX_FAILED;
         }
         *arg = (struct team_thread){of->owner, cmd->team};
-        if (start_worker(worker, run_team, arg) != 0) {
+        if (shmi_worker_start(worker, run_team, arg) != 0) {
             free(arg);
             return SHMEMX_FAILED;
         }
     }
     __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
-    push(worker, of, ticket, cmd);
+    __atomic_fetch_add(&worker->n_tasks, 1, __ATOMIC_RELAXED);
+    shmi_worker_push(worker, of, ticket, cmd, is_begun);
     return SHMEMX_OK;
+}
+
+/* ---- barriers of those who share memory ------------------------------------------------------ */
+
+/* Enter a barrier, unless somebody has to wait for it in any case. */
+static bool begin_meeting(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd)
+{
+    struct shmi_kernels *kernels = of->owner;
+    struct shmi_meeting *meeting = &kernels->meeting[cmd->team];
+    bool is_idle = meeting->of == NULL &&
+                   __atomic_load_n(&kernels->coll[cmd->team].n_tasks, __ATOMIC_ACQUIRE) == 0;
+    if (!is_idle || !shmi_engine_meet(kernels->team[cmd->team], cmd)) {
+        return false;
+    }
+    meeting->ticket = ticket;
+    meeting->cmd = *cmd;
+    meeting->since = 0;
+    shmi_store_release(&meeting->of, of);
+    kernels->n_meetings++;
+    __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+static bool end_meeting(struct shmi_kernels *kernels, struct shmi_meeting *meeting, uint64_t now)
+{
+    struct shmi_engine_ring *of = meeting->of;
+    bool has_ended = shmi_coll_sync_has_ended(kernels->team[meeting->cmd.team]);
+    if (!has_ended && (meeting->since == 0 || now < meeting->since + MEETING_NS)) {
+        meeting->since = meeting->since == 0 ? now : meeting->since;
+        return false;
+    }
+    if (has_ended) {
+        shmi_ring_retire(&of->ring, meeting->ticket);
+        shmi_ring_publish(&of->ring);
+        shmi_ring_reply(&of->ring, &meeting->cmd, meeting->ticket, 0, SHMEMX_OK);
+    } else if (hand_to_team(of, meeting->ticket, &meeting->cmd, true) != SHMEMX_OK) {
+        return false;
+    }
+    kernels->n_meetings--;
+    shmi_store_release(&meeting->of, NULL);
+    __atomic_fetch_sub(&of->in_lane, 1, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* How many are over. */
+static unsigned end_meetings(struct shmi_kernels *kernels, uint64_t now)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < kernels->n_teams && kernels->n_meetings != 0; i++) {
+        if (kernels->meeting[i].of != NULL && end_meeting(kernels, &kernels->meeting[i], now)) {
+            n++;
+        }
+    }
+    return n;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -248,7 +257,9 @@ static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_
 {
     int status = shmi_engine_check(of->owner, cmd);
     if (status == SHMEMX_OK && is_collective(cmd->op)) {
-        status = hand_to_team(of, ticket, cmd);
+        if (!begin_meeting(of, ticket, cmd)) {
+            status = hand_to_team(of, ticket, cmd, false);
+        }
         if (status == SHMEMX_OK) {
             return;
         }
@@ -262,7 +273,7 @@ static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_
     of->serial = in_lane && (of->serial || cmd->op == SHMEMX_RING_FENCE);
     if (of->serial || (orders && in_lane) || !shmi_engine_is_local(cmd)) {
         __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
-        push(&engine.lane, of, ticket, cmd);
+        shmi_worker_push(&engine.lane, of, ticket, cmd, false);
         return;
     }
     uint64_t value = 0;
@@ -367,16 +378,14 @@ void shmi_engine_wake(void)
     }
 }
 
-static void idle(uint64_t idle_ns, bool busy)
+static void idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
     if (!busy) {
         sleep_until_woken(SLEEP_NS);
-    } else if (idle_ns < SPIN_NS) {
-        shmi_pause();
-    } else if (idle_ns < YIELD_NS) {
-        sched_yield();
-    } else {
+    } else if (idle_ns >= YIELD_NS) {
         sleep_until_woken(NAP_NS);
+    } else if (idle_ns >= spin_ns) {
+        sched_yield();
     }
 }
 
@@ -388,6 +397,9 @@ static unsigned turn(uint64_t now, bool looks)
         for (unsigned i = 0; i < kernels->n_rings; i++) {
             n += serve(&kernels->ring[i]);
         }
+        if (kernels->n_meetings != 0) {
+            n += end_meetings(kernels, now);
+        }
         if (looks) {
             look_for_trouble(kernels, now);
         }
@@ -395,9 +407,21 @@ static unsigned turn(uint64_t now, bool looks)
     return n;
 }
 
+/* Turns until something is found, but so many at most; under the lock. */
+static unsigned look(uint64_t now, bool looks, int turns)
+{
+    unsigned n = turn(now, looks);
+    for (int i = 1; i < turns && n == 0; i++) {
+        shmi_pause();
+        n = turn(now, false);
+    }
+    return n;
+}
+
 static void *run_engine(void *unused)
 {
     uint64_t idle_since = 0;
+    uint64_t spin_ns = shmi_wait_is_crowded(2) ? SPIN_CROWDED_NS : SPIN_NS;
     bool busy = true;
     (void)unused;
     shmi_topology_bind_helper(shmi_config.engine_cpu);
@@ -405,14 +429,17 @@ static void *run_engine(void *unused)
         shmi_accelerator.device->enter(shmi_accelerator.npu);
     }
     for (unsigned round = 0; shmi_load_acquire(&engine.stop) == 0; round++) {
-        bool looks = round % 64 == 0;
+        bool looks = round % 64 == 0 || !busy;
         uint64_t now = idle_since == 0 && !looks ? 0 : now_ns();
+        uint64_t idle_ns = idle_since == 0 || now < idle_since ? 0 : now - idle_since;
         while (shmi_load_acquire(&engine.wanted) != 0) {
             sched_yield();
         }
         pthread_mutex_lock(&engine.lock);
-        unsigned n = turn(now, looks || !busy);
-        busy = n != 0 || !looks ? busy : is_busy(engine.first);
+        unsigned n = look(now, looks, busy && idle_ns < spin_ns ? LOOKS : 1);
+        if (n == 0 && (looks || idle_ns > YIELD_NS)) {
+            busy = is_busy(engine.first);
+        }
         pthread_mutex_unlock(&engine.lock);
         if (n != 0) {
             idle_since = 0;
@@ -420,12 +447,7 @@ static void *run_engine(void *unused)
             continue;
         }
         idle_since = idle_since == 0 ? now_ns() : idle_since;
-        if (idle_since + YIELD_NS < now) {
-            pthread_mutex_lock(&engine.lock);
-            busy = is_busy(engine.first);
-            pthread_mutex_unlock(&engine.lock);
-        }
-        idle(now > idle_since ? now - idle_since : 0, busy);
+        idle(idle_ns, spin_ns, busy);
     }
     return NULL;
 }
@@ -441,15 +463,16 @@ static void lock_list(void)
 
 static int start(void)
 {
+    shmi_engine_prepare();
     shmi_store_release(&engine.stop, 0);
-    int rc = start_worker(&engine.lane, run_lane, &engine.lane);
+    int rc = shmi_worker_start(&engine.lane, run_lane, &engine.lane);
     if (rc != 0) {
         return rc;
     }
     rc = pthread_create(&engine.thread, NULL, run_engine, NULL);
     if (rc != 0) {
         shmi_error("cannot start the thread that serves kernels: %s", strerror(rc));
-        stop_worker(&engine.lane);
+        shmi_worker_stop(&engine.lane);
         return -rc;
     }
     engine.runs = true;
@@ -480,8 +503,17 @@ static bool has_pending(const struct shmi_kernels *kernels)
     return false;
 }
 
+/* While the engine still looks after the meetings, too. */
+static void await_pending(const struct shmi_kernels *kernels)
+{
+    while (has_pending(kernels)) {
+        sched_yield();
+    }
+}
+
 void shmi_engine_remove(struct shmi_kernels *kernels)
 {
+    await_pending(kernels);
     pthread_mutex_lock(&engine.start);
     lock_list();
     struct shmi_kernels **link = &engine.first;
@@ -491,17 +523,15 @@ void shmi_engine_remove(struct shmi_kernels *kernels)
     *link = kernels->next;
     bool last = engine.first == NULL;
     pthread_mutex_unlock(&engine.lock);
-    while (has_pending(kernels)) {
-        sched_yield();
-    }
+    await_pending(kernels);
     for (unsigned i = 0; i < kernels->n_teams; i++) {
-        stop_worker(&kernels->coll[i]);
+        shmi_worker_stop(&kernels->coll[i]);
     }
     if (last) {
         shmi_store_release(&engine.stop, 1);
         shmi_engine_wake();
         pthread_join(engine.thread, NULL);
-        stop_worker(&engine.lane);
+        shmi_worker_stop(&engine.lane);
         engine.runs = false;
     }
     pthread_mutex_unlock(&engine.start);

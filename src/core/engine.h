@@ -6,7 +6,9 @@
  * are loads and stores of this process: the same shmi_put, shmi_get and shmi_amo that host calls
  * become.  What may have to wait it hands on, so that it never waits itself: what goes through the
  * network, or into device memory, to the lane, one more thread; a collective to the thread of its
- * team.  Completion comes in any order, and the rings retire it in theirs.
+ * team.  Where the members of a team share memory it looks by and by who has come to a barrier: to
+ * wake a thread takes longer than most of them.  Completion comes in any order, and the rings
+ * retire it in theirs.
  */
 #ifndef SHMI_ENGINE_H
 #define SHMI_ENGINE_H
@@ -28,6 +30,7 @@ struct shmi_worker {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct shmi_task *first, **last; /* under the lock */
+    unsigned n_tasks;                /* of a team's thread: not done; atomic */
     bool stop;
     bool runs;
 };
@@ -46,6 +49,14 @@ struct shmi_engine_ring {
     bool dirty;
 };
 
+/* A barrier of a team that this PE has entered and others have not. */
+struct shmi_meeting {
+    struct shmi_engine_ring *of; /* NULL: there is none; atomic */
+    uint64_t ticket;
+    shmemx_command_t cmd;
+    uint64_t since; /* ns, or 0: since just now */
+};
+
 /* What the engine knows of a context; kernels.c makes it. */
 struct shmi_kernels {
     struct shmi_engine_ring *ring;
@@ -55,6 +66,8 @@ struct shmi_kernels {
     bool told;                /* the diagnosis has been */
     struct shmi_team **team;  /* the engine's own twins of the teams, by number */
     struct shmi_worker *coll; /* their threads */
+    struct shmi_meeting *meeting;
+    unsigned n_meetings; /* that are not over */
     unsigned n_teams;
     struct shmi_kernels *next; /* of the engine's list */
 };
@@ -67,13 +80,14 @@ void shmi_engine_remove(struct shmi_kernels *kernels);
 /* A kernel is about to start: look at once. */
 void shmi_engine_wake(void);
 
-/* ---- between engine.c and engine_do.c -------------------------------------------------------- */
+/* ---- between the files of the engine --------------------------------------------------------- */
 
 struct shmi_task {
     struct shmi_task *next;
     struct shmi_engine_ring *of;
     uint64_t ticket;
     shmemx_command_t cmd;
+    bool is_begun; /* a barrier that has been entered */
 };
 
 /* What doing a command means for its ticket. */
@@ -81,6 +95,23 @@ enum shmi_done {
     SHMI_DONE,       /* complete */
     SHMI_DONE_LATER, /* when the context's quiet says so */
 };
+
+/* ---- engine_worker.c ---- */
+
+/* 0 or -errno after logging; stop: when all is done that it has been given. */
+int shmi_worker_start(struct shmi_worker *worker, void *(*run)(void *), void *arg);
+void shmi_worker_stop(struct shmi_worker *worker);
+
+/* A task for it; and, for its thread, the next one: NULL where there is none and it should not
+ * wait, or is to end.  Who has done a task frees it. */
+void shmi_worker_push(struct shmi_worker *worker, struct shmi_engine_ring *of, uint64_t ticket,
+                      const shmemx_command_t *cmd, bool is_begun);
+struct shmi_task *shmi_worker_pop(struct shmi_worker *worker, bool may_wait);
+
+/* ---- engine_do.c ---- */
+
+/* Before all others. */
+void shmi_engine_prepare(void);
 
 /* Is the command one that this engine may do?  SHMEMX_OK or another status. */
 int shmi_engine_check(const struct shmi_kernels *kernels, const shmemx_command_t *cmd);
@@ -91,5 +122,8 @@ bool shmi_engine_is_local(const shmemx_command_t *cmd);
 /* Do it: here and now, or through ctx.  *value is for the reply. */
 enum shmi_done shmi_engine_do(struct shmi_ctx *ctx, const shmemx_command_t *cmd, uint64_t *value);
 void shmi_engine_collective(struct shmi_team *team, const shmemx_command_t *cmd);
+
+/* A barrier in pieces: begin says whether it can be done so, and then has entered it. */
+bool shmi_engine_meet(struct shmi_team *team, const shmemx_command_t *cmd);
 
 #endif

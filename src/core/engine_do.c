@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engine_do.c -- a kernel's command becomes the call that a host program would have made. */
 #include <assert.h>
-#include <string.h>
 
 #include "core/amo.h"
 #include "core/base/job.h"
@@ -37,13 +36,25 @@ static const struct combination {
 };
 #undef ENTRY
 
-/* Words that an operation uses, as shmemx_ring.h's table has them. */
-static bool uses(unsigned op, char what)
+/* Words that an operation uses, as shmemx_ring.h's table has them: a bit for each letter. */
+static uint32_t letters[SHMEMX_RING_N_OPS];
+
+void shmi_engine_prepare(void)
 {
 #define WORDS(name, words) words,
     static const char *const table[] = {SHMEMX_RING_OPS(WORDS)};
 #undef WORDS
-    return strchr(table[op], what) != NULL;
+    for (unsigned op = 0; op < SHMEMX_RING_N_OPS; op++) {
+        letters[op] = 0;
+        for (const char *at = table[op]; *at != '\0'; at++) {
+            letters[op] |= 1u << (*at - 'a');
+        }
+    }
+}
+
+static bool uses(unsigned op, char what)
+{
+    return (letters[op] >> (what - 'a') & 1) != 0;
 }
 
 /* The object that a place names, in this PE's terms; NULL where len bytes are not symmetric. */
@@ -223,6 +234,16 @@ enum shmi_done shmi_engine_do(struct shmi_ctx *ctx, const shmemx_command_t *cmd,
     default: /* NOP, and QUIET, which is its caller's */
         return SHMI_DONE;
     }
+}
+
+/* The kernel's own quiet came before. */
+bool shmi_engine_meet(struct shmi_team *team, const shmemx_command_t *cmd)
+{
+    if (cmd->op != SHMEMX_RING_SYNC && cmd->op != SHMEMX_RING_BARRIER) {
+        return false;
+    }
+    shmi_order_all();
+    return shmi_coll_sync_begin(team);
 }
 
 void shmi_engine_collective(struct shmi_team *team, const shmemx_command_t *cmd)

@@ -25,6 +25,7 @@
 #include "core/segment.h"
 #include "core/setup.h"
 #include "core/team_make.h"
+#include "core/wait.h"
 #include "device/device.h"
 
 #include <shmemx_device.h>
@@ -249,6 +250,7 @@ static int make_rings(struct context *c, char *at, unsigned log2, size_t ring_le
     for (unsigned i = 0; i < c->kernels.n_rings; i++) {
         struct shmi_engine_ring *ring = &c->kernels.ring[i];
         uint32_t flags = i < c->kernels.n_cores ? 0 : SHMEMX_RING_SHARED;
+        flags |= shmi_wait_is_crowded(2) ? SHMEMX_RING_CROWDED : 0; /* its kernel, and the engine */
         char *here = at + i * ring_len;
         ring->owner = &c->kernels;
         int rc = shmi_ring_create(&ring->ring, here, log2, flags, mask);
@@ -284,6 +286,7 @@ static void release(struct context *c)
     free(c->kernels.ring);
     free(c->kernels.team);
     free(c->kernels.coll);
+    free(c->kernels.meeting);
     free(c);
 }
 
@@ -339,8 +342,9 @@ static struct context *make_context(unsigned n_cores, unsigned n_shared, bool ri
     c->kernels.ring = calloc(n_rings, sizeof(*c->kernels.ring));
     c->kernels.team = calloc(SHMEMX_DEVICE_TEAMS, sizeof(*c->kernels.team));
     c->kernels.coll = calloc(SHMEMX_DEVICE_TEAMS, sizeof(*c->kernels.coll));
+    c->kernels.meeting = calloc(SHMEMX_DEVICE_TEAMS, sizeof(*c->kernels.meeting));
     if (c->kernels.ring == NULL || c->kernels.team == NULL || c->kernels.coll == NULL ||
-        lay_out(c) != 0) {
+        c->kernels.meeting == NULL || lay_out(c) != 0) {
         release(c);
         return NULL;
     }

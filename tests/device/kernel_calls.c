@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <shmemx.h>
 
@@ -441,6 +442,32 @@ static void crowd(shmemx_device_t *dev, int core)
     fine(shmemx_device_quiet(dev));
 }
 
+/* One PE comes late to a barrier; what comes between and after is done all the same. */
+static void late(shmemx_device_t *dev, int core)
+{
+    const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+    int me = shmemx_device_my_pe(dev), n = shmemx_device_n_pes(dev);
+    uint64_t *sum = (uint64_t *)(void *)large;
+    (void)core;
+    for (int round = 0; round < 4; round++) {
+        if (me == round % n) {
+            nanosleep(&nap, NULL);
+        }
+        fine(shmemx_device_sync_all(dev));
+        fine(shmemx_device_uint64_p(dev, &words[round], (uint64_t)(me + round), right(dev)));
+        fine(shmemx_device_barrier_all(dev));
+        check(words[round] == (uint64_t)(left(dev) + round), "after barrier %d: %lu", round,
+              (unsigned long)words[round]);
+        fine(shmemx_device_uint64_sum_reduce(dev, 0, sum, &words[round], 1));
+        check(sum[0] == (uint64_t)(n * (n - 1) / 2 + n * round), "a sum after barrier %d", round);
+    }
+    fine(shmemx_device_barrier_all(dev));
+}
+
+static void test_late(void)
+{
+    both_ways(late);
+}
 static void test_queries(void)
 {
     both_ways(queries);
@@ -547,6 +574,7 @@ static const struct conformance_case cases[] = {
     {"signals", test_signals},
     {"collectives of all types", test_collectives},
     {"teams", test_teams},
+    {"a PE that comes late to a barrier", test_late},
     {"wrong arguments", test_wrong_arguments},
     {"many cores at once", test_many_cores},
 };
