@@ -64,6 +64,8 @@ struct bench_subject {
     void (*prepare)(void); /* what every PE does before each batch, not timed; or NULL */
     const void *arg;       /* for run */
     enum bench_unit unit;
+    /* Instead of run: does the same, and says itself how many ns one operation took. */
+    double (*timed)(const struct bench_subject *subject, size_t size, long iters);
     bool all;  /* every PE runs it; else PE 0 alone, the others wait in a barrier */
     bool bare; /* a reference: not OpenSHMEM, left out where PEs share no node */
 };
