@@ -33,7 +33,7 @@ extern "C" {
  * marked so.  The earlier it is opened the better: `sim` knows only code that is loaded by then.
  */
 
-/* A hint to shmem_malloc_with_hints: device memory. */
+/* A hint to shmem_malloc_with_hints: device memory.  With bits that are no hints it is ignored. */
 #define SHMEMX_MALLOC_DEVICE (1L << 16)
 
 /* All PEs.  As shmem_malloc, shmem_calloc and shmem_align, in device memory; NULL where there is no

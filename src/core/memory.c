@@ -126,9 +126,15 @@ static void barrier(const char *who)
     shmi_coll_sync(who, shmi_team_world);
 }
 
-/* Device memory is asked for by a hint, which the block remembers; or by a variable, for all. */
+/* Device memory is asked for by a hint, which the block remembers; or by a variable, for all.  Bits
+ * that mean nothing make the whole value mean nothing: who sets all of them wants no device. */
 static long hints_of(const char *who, long hints)
 {
+    const long known =
+        SHMEM_MALLOC_ATOMICS_REMOTE | SHMEM_MALLOC_SIGNAL_REMOTE | SHMEMX_MALLOC_DEVICE;
+    if ((hints & ~known) != 0) {
+        hints = 0;
+    }
     if (strcmp(shmi_config.heap, "device") == 0) {
         hints |= SHMEMX_MALLOC_DEVICE;
     }

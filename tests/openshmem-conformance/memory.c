@@ -142,7 +142,9 @@ static void aligned(void)
 static void hints(void)
 {
     static const long all[] = {0, SHMEM_MALLOC_ATOMICS_REMOTE, SHMEM_MALLOC_SIGNAL_REMOTE,
-                               SHMEM_MALLOC_ATOMICS_REMOTE | SHMEM_MALLOC_SIGNAL_REMOTE};
+                               SHMEM_MALLOC_ATOMICS_REMOTE | SHMEM_MALLOC_SIGNAL_REMOTE,
+                               /* bits that nobody defines ask for nothing */
+                               ~SHMEM_MALLOC_ATOMICS_REMOTE, -1};
     for (size_t i = 0; i < CONFORMANCE_COUNT(all); i++) {
         uint64_t *words = shmem_malloc_with_hints(80, all[i]);
         if (!check(words != NULL, "hints %ld", all[i])) {
