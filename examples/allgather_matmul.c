@@ -28,6 +28,7 @@ static struct job {
     float *made[2];           /* [panel]: this PE's */
     float *all[2];            /* [PE][panel]: all of A */
     uint64_t *arrived;        /* [PE][panel]: the round of the last */
+    uint64_t *taken;          /* [PE][panel][col]: the round in which a block has begun with it */
     float *c;                 /* [row][col]: the result */
 } job;
 
@@ -64,13 +65,13 @@ static void compute(const struct job *j, const float *all, int pe, int panel, in
                    j->env.tile, 1);
 }
 
-/* ---- unfused --------------------------------------------------------------------------------- */
+/* ---- unfused, and on a stream ---------------------------------------------------------------- */
 
 static int make_one(struct block *b, const void *args, int panel, int n_panels)
 {
     const struct job *j = args;
     (void)n_panels;
-    make(j, j->made[0] + (size_t)panel * panel_len(j), panel);
+    make(j, j->made[j->env.round % 2] + (size_t)panel * panel_len(j), panel);
     block_mark(b, SPAN_COMPUTE, panel, -1);
     return SHMEMX_OK;
 }
@@ -87,7 +88,7 @@ static int compute_tile(struct block *b, const void *args, int number, int n_blo
     (void)n_blocks;
     panel %= j->panels;
     if (row_of(j, pe, panel) >= 0) {
-        compute(j, j->all[0], pe, panel, number % j->cols);
+        compute(j, j->all[j->env.round % 2], pe, panel, number % j->cols);
         block_mark(b, SPAN_COMPUTE, panel, pe);
     }
     return SHMEMX_OK;
@@ -98,23 +99,43 @@ static void multiply(void *args, unsigned number, unsigned n_blocks)
     block_run(args, number, n_blocks, compute_tile);
 }
 
+static void launch_make(uint64_t round)
+{
+    unsigned n_blocks = (unsigned)job.panels;
+    job.env.round = round;
+    job.env.logs = fused_logs(&f, n_blocks);
+    shmemx_launch(make_panels, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+}
+
+/* A PE may have no columns. */
+static void launch_multiply(void)
+{
+    unsigned n_blocks = (unsigned)(f.n_pes * job.panels * job.cols);
+    job.env.logs = fused_logs(&f, n_blocks);
+    if (n_blocks != 0)
+        shmemx_launch(multiply, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+}
+
 static void unfused(uint64_t round)
 {
-    unsigned panels = (unsigned)job.panels;
-    unsigned n_tiles = (unsigned)(f.n_pes * job.cols) * panels;
-    job.env.round = round;
-    job.env.logs = fused_logs(&f, panels);
-    shmemx_launch(make_panels, panels, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+    size_t len = (size_t)job.panels * panel_len(&job) * sizeof(float);
+    launch_make(round);
     shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
-
     uint64_t begin = shmemx_now_ns();
-    shmem_fcollectmem(SHMEM_TEAM_WORLD, job.all[0], job.made[0],
-                      panels * panel_len(&job) * sizeof(float));
+    shmem_fcollectmem(SHMEM_TEAM_WORLD, job.all[round % 2], job.made[round % 2], len);
     fused_host_span(&f, begin);
+    launch_multiply();
+}
 
-    job.env.logs = fused_logs(&f, n_tiles);
-    if (n_tiles != 0)
-        shmemx_launch(multiply, n_tiles, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+static void on_stream(uint64_t round)
+{
+    size_t len = (size_t)job.panels * panel_len(&job) * sizeof(float);
+    launch_make(round);
+    fused_stream_begin(&f);
+    shmemx_fcollectmem_on_stream(SHMEM_TEAM_WORLD, job.all[round % 2], job.made[round % 2], len,
+                                 SHMEMX_STREAM_DEFAULT);
+    fused_stream_end(&f);
+    launch_multiply();
 }
 
 /* ---- fused ----------------------------------------------------------------------------------- */
@@ -139,13 +160,18 @@ static int push(struct block *b, const struct job *j, int panel)
     return status;
 }
 
-static int use(struct block *b, const struct job *j, int pe, int panel, int col)
+/* Compute a tile of C with a panel; the first of two times only if that is there. */
+static int use(struct block *b, const struct job *j, int pe, int panel, int col, bool wait)
 {
-    if (row_of(j, pe, panel) < 0)
+    int place = pe * j->panels + panel, status = SHMEMX_OK;
+    if (row_of(j, pe, panel) < 0 || (!wait && !all_there(j->arrived + place, 1, j->env.round)) ||
+        !block_takes(b, j->taken + place * j->cols + col, j->env.round))
         return SHMEMX_OK;
-    int status = shmemx_device_signal_wait_until(&b->dev, j->arrived + pe * j->panels + panel,
-                                                 SHMEM_CMP_GE, j->env.round, NULL);
-    block_mark(b, SPAN_WAIT, panel, pe);
+    if (wait) {
+        status = shmemx_device_signal_wait_until(&b->dev, j->arrived + place, SHMEM_CMP_GE,
+                                                 j->env.round, NULL);
+        block_mark(b, SPAN_WAIT, panel, pe);
+    }
     compute(j, j->all[j->env.round % 2], pe, panel, col);
     block_mark(b, SPAN_COMPUTE, panel, pe);
     return status;
@@ -161,23 +187,23 @@ static int finish(struct block *b, const struct job *j)
 }
 
 /*
- * First, for each panel of this PE's, a block that sends it and those that use it here; then those
- * that use the other PEs' panels; and one for the end.  Blocks that send wait for nothing, and on
- * all PEs they come before those that use what another PE sends.
+ * First, for each panel of this PE's, a block that sends it and those that use it here.  Then those
+ * that use the other PEs' panels, if they are there; the same again, for what was not; and one for
+ * the end.  Blocks that send wait for nothing.
  */
 static int work(struct block *b, const void *args, int number, int n_blocks)
 {
     const struct job *j = args;
-    int own = j->panels * (1 + j->cols), place = number % (1 + j->cols);
+    int n = j->env.n_pes, me = j->env.me, cols = j->cols;
+    int own = j->panels * (1 + cols), others = (n - 1) * j->panels * cols;
+    int panel = number / (1 + cols), place = number % (1 + cols), other = number - own;
     if (number == n_blocks - 1)
         return finish(b, j);
-    if (number < own && place == 0)
-        return push(b, j, number / (1 + j->cols));
     if (number < own)
-        return use(b, j, j->env.me, number / (1 + j->cols), place - 1);
-    int panel = j->panels + (number - own) / j->cols;
-    return use(b, j, (j->env.me + panel / j->panels) % j->env.n_pes, panel % j->panels,
-               (number - own) % j->cols);
+        return place == 0 ? push(b, j, panel) : use(b, j, me, panel, place - 1, true);
+    panel = j->panels + other % others / cols;
+    return use(b, j, (me + panel / j->panels) % n, panel % j->panels, other % cols,
+               other >= others);
 }
 
 static void gather_and_multiply(void *args, unsigned number, unsigned n_blocks)
@@ -187,7 +213,8 @@ static void gather_and_multiply(void *args, unsigned number, unsigned n_blocks)
 
 static void fused(uint64_t round)
 {
-    unsigned n_blocks = (unsigned)(job.panels * (1 + f.n_pes * job.cols)) + 1;
+    unsigned own = (unsigned)(job.panels * (1 + job.cols));
+    unsigned n_blocks = own + 2 * (unsigned)((f.n_pes - 1) * job.panels * job.cols) + 1;
     job.env.round = round;
     job.env.logs = fused_logs(&f, n_blocks);
     shmemx_launch(gather_and_multiply, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
@@ -220,6 +247,7 @@ static void prepare(void)
     job.b = b;
     job.c = fused_alloc((size_t)(f.mt * most) * tile);
     job.arrived = fused_alloc(n * panels * sizeof(uint64_t));
+    job.taken = fused_alloc(n * panels * (size_t)most * sizeof(uint64_t));
     for (int odd = 0; odd < 2; odd++) {
         job.made[odd] = fused_alloc(panels * panel);
         job.all[odd] = fused_alloc(n * panels * panel);
@@ -229,11 +257,13 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
     struct forms forms = {
-        .unfused = unfused,
-        .fused = fused,
+        .run[UNFUSED] = unfused,
+        .run[ON_STREAM] = on_stream,
+        .run[FUSED] = fused,
         .difference = difference,
-        .unfused_is = "a kernel, shmem_fcollectmem, a kernel",
-        .fused_is = "one kernel that sends panels and uses what comes",
+        .is[UNFUSED] = "a kernel, shmem_fcollectmem, a kernel",
+        .is[ON_STREAM] = "the same, but the stream waits, not the host",
+        .is[FUSED] = "one kernel that sends panels and uses what comes",
     };
     fused_begin(&f, argc, argv);
     prepare();

@@ -20,7 +20,7 @@ static const char help[] =
     "  --tolerance X       what the results may differ from a serial one, relative to its largest\n"
     "                      element (%g); with 0 rounding itself is found\n"
     "  --spoil             change an element of the last PE's result, which the check must find\n"
-    "  --trace FILE.json   the last round of each form, for chrome://tracing or ui.perfetto.dev\n"
+    "  --trace FILE.json   each form's last single round, for chrome://tracing or ui.perfetto.dev\n"
     "  --svg FILE.svg      the same as a picture\n"
     "SHMEM_DEVICE chooses the device, SHMEM_DEVICE_SIZE its memory. Status 1: a result is wrong.\n";
 
@@ -280,6 +280,28 @@ void fused_host_span(struct fused *f, uint64_t begin)
                               .lane = -1});
 }
 
+static void note_begin(void *arg)
+{
+    struct fused *f = arg;
+    f->stream_begin = shmemx_now_ns();
+}
+
+static void note_end(void *arg)
+{
+    struct fused *f = arg;
+    fused_host_span(f, f->stream_begin);
+}
+
+void fused_stream_begin(struct fused *f)
+{
+    shmemx_call_on_stream(note_begin, f, SHMEMX_STREAM_DEFAULT);
+}
+
+void fused_stream_end(struct fused *f)
+{
+    shmemx_call_on_stream(note_end, f, SHMEMX_STREAM_DEFAULT);
+}
+
 /* What the blocks of a round have left: how each ended, and what it did when. */
 static void read_logs(struct fused *f)
 {
@@ -298,29 +320,37 @@ static void read_logs(struct fused *f)
     free(log);
 }
 
-/* All PEs' spans of both forms at PE 0, which writes the files: 0 if that went well. */
+/* The number of spans, and, unless that is NULL, these one after the other. */
+static size_t all_spans(const struct fused *f, struct span *to)
+{
+    size_t n = 0;
+    for (int form = 0; form < FORMS; form++) {
+        if (to != NULL && f->spans[form].n != 0)
+            memcpy(to + n, f->spans[form].at, f->spans[form].n * sizeof(*to));
+        n += f->spans[form].n;
+    }
+    return n;
+}
+
+/* All PEs' spans at PE 0, which writes the files: 0 if that went well. */
 static int write_timeline(const struct fused *f)
 {
-    static uint64_t count[FORMS], most; /* symmetric, as static variables are */
+    static uint64_t count, most; /* symmetric, as static variables are */
     int status = 0;
-    count[UNFUSED] = f->spans[UNFUSED].n;
-    count[FUSED] = f->spans[FUSED].n;
-    most = count[UNFUSED] + count[FUSED];
-    shmem_uint64_max_reduce(SHMEM_TEAM_WORLD, &most, &most, 1);
+    count = all_spans(f, NULL);
+    shmem_uint64_max_reduce(SHMEM_TEAM_WORLD, &most, &count, 1);
     struct span *mine = shmem_malloc(most * sizeof(*mine));
     if (mine == NULL)
         shmem_global_exit(1);
-    memcpy(mine, f->spans[UNFUSED].at, count[UNFUSED] * sizeof(*mine));
-    memcpy(mine + count[UNFUSED], f->spans[FUSED].at, count[FUSED] * sizeof(*mine));
+    all_spans(f, mine);
     shmem_barrier_all();
     if (f->me == 0) {
         struct timeline t = {.title = f->name, .n_pes = f->n_pes, .n_lanes = f->cores};
         struct span *all = allocate(most * (size_t)f->n_pes * sizeof(*all));
         for (int pe = 0; pe < f->n_pes; pe++) {
-            uint64_t n[FORMS];
-            shmem_uint64_get(n, count, FORMS, pe);
-            shmem_getmem(all + t.n_spans, mine, (n[UNFUSED] + n[FUSED]) * sizeof(*all), pe);
-            t.n_spans += n[UNFUSED] + n[FUSED];
+            size_t n = shmem_uint64_g(&count, pe);
+            shmem_getmem(all + t.n_spans, mine, n * sizeof(*all), pe);
+            t.n_spans += n;
         }
         t.spans = all;
         status |= f->json != NULL && timeline_json(&t, f->json) != 0;
@@ -355,7 +385,7 @@ static void check(struct fused *f, const struct forms *forms, uint64_t round)
 {
     if (f->spoil && f->me == f->n_pes - 1)
         shmem_float_p(forms->result, shmem_float_g(forms->result, f->me) + 1, f->me);
-    f->difference = larger(f->difference, forms->difference(round));
+    f->difference[f->form] = larger(f->difference[f->form], forms->difference(round));
 }
 
 /* Run a form in a number of rounds that are not waited for one by one, and check the last.  The
@@ -370,7 +400,7 @@ static double run(struct fused *f, const struct forms *forms, enum form form, ui
     uint64_t begin = shmemx_now_ns();
     for (uint64_t round = first; round <= last; round++) {
         f->n_logs = 0;
-        (form == FUSED ? forms->fused : forms->unfused)(round);
+        forms->run[form](round);
     }
     shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
     double ms = (double)(shmemx_now_ns() - begin) / 1e6;
@@ -391,51 +421,80 @@ static double median(double *times, int n)
     return times[n / 2];
 }
 
-static void print_times(const struct fused *f, const struct forms *forms, const double *ms,
-                        double in_a_row)
+/* Milliseconds of a round: medians of rounds that are waited for, and means of those in a row. */
+struct times {
+    double alone[FORMS], in_a_row[FORMS];
+};
+
+/* Each form once, beginning with another one each time. */
+static void run_alone(struct fused *f, const struct forms *forms, struct times *ms)
+{
+    uint64_t rounds = (uint64_t)f->rounds;
+    double *times = allocate(FORMS * rounds * sizeof(*times));
+    for (uint64_t i = 0; i < rounds * FORMS; i++) {
+        uint64_t round = i / FORMS, form = (round + i) % FORMS;
+        if (forms->run[form] != NULL)
+            times[form * rounds + round] = run(f, forms, (enum form)form, round + 1, round + 1);
+    }
+    for (uint64_t form = 0; form < FORMS; form++)
+        ms->alone[form] = median(times + form * rounds, f->rounds);
+    free(times);
+}
+
+static void run_in_a_row(struct fused *f, const struct forms *forms, struct times *ms)
+{
+    uint64_t rounds = (uint64_t)f->rounds;
+    for (int form = 0; form < FORMS; form++)
+        if (forms->run[form] != NULL)
+            ms->in_a_row[form] = run(f, forms, (enum form)form, rounds + 1, 2 * rounds);
+}
+
+static void print_times(const struct fused *f, const struct forms *forms, const struct times *ms)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    printf("  unfused   %8.2f ms         %s\n", ms[UNFUSED], forms->unfused_is);
-    printf("  fused     %8.2f ms  %5.2f  %s\n", ms[FUSED], ms[FUSED] / ms[UNFUSED],
-           forms->fused_is);
-    printf("  in a row  %8.2f ms  %5.2f  fused, and no host waits between the %d rounds\n",
-           in_a_row, in_a_row / ms[UNFUSED], f->rounds);
+    printf("              one round        %2d in a row, each\n", f->rounds);
+    for (int form = 0; form < FORMS; form++)
+        if (forms->run[form] != NULL)
+            printf("  %-9s %8.2f ms %5.2f %8.2f ms %5.2f   %s\n", form_names[form], ms->alone[form],
+                   ms->alone[form] / ms->alone[UNFUSED], ms->in_a_row[form],
+                   ms->in_a_row[form] / ms->in_a_row[UNFUSED], forms->is[form]);
     if (cpus < (long)f->n_pes * f->cores)
-        printf(
-            "  (medians of %d; but %d cores take turns on %ld CPUs here, where what one of them\n"
-            "  leaves to do is another's work: this says little about an NPU)\n",
-            f->rounds, f->n_pes * f->cores, cpus);
+        printf("  (%d cores take turns on %ld CPUs here, where what one of them leaves to do is\n"
+               "  another's work: this says little about an NPU)\n",
+               f->n_pes * f->cores, cpus);
+}
+
+/* 0 if what all forms gave to all PEs is right. */
+static int judge(const struct fused *f)
+{
+    double worst = 0;
+    for (int form = 0; form < FORMS; form++) {
+        double difference = largest(f->difference[form]);
+        worst = larger(worst, difference);
+        if (f->me == 0 && difference > f->tolerance)
+            printf("  %s differs by %.2g\n", form_names[form], difference);
+    }
+    int wrong = worst > f->tolerance;
+    if (f->me == 0)
+        printf("  differs from a serial result in double precision by at most %.2g of its largest "
+               "element: %s\n",
+               worst, wrong ? "WRONG" : "right");
+    fflush(stdout);
+    return wrong;
 }
 
 int fused_compare(struct fused *f, const struct forms *forms)
 {
-    double *times[FORMS], ms[FORMS];
-    uint64_t rounds = (uint64_t)f->rounds;
-    times[UNFUSED] = allocate(rounds * sizeof(double));
-    times[FUSED] = allocate(rounds * sizeof(double));
-    for (uint64_t i = 0; i < rounds; i++)
-        for (uint64_t k = 0; k < FORMS; k++) {
-            enum form form = (i + k) % FORMS == 0 ? UNFUSED : FUSED;
-            times[form][i] = run(f, forms, form, i + 1, i + 1);
-        }
-    ms[UNFUSED] = median(times[UNFUSED], f->rounds);
-    ms[FUSED] = median(times[FUSED], f->rounds);
+    struct times ms;
+    run_alone(f, forms, &ms);
     int status = f->json != NULL || f->svg != NULL ? write_timeline(f) : 0;
-    double in_a_row = run(f, forms, FUSED, rounds + 1, 2 * rounds);
+    run_in_a_row(f, forms, &ms);
 
-    double difference = largest(f->difference);
-    int right = difference <= f->tolerance;
-    if (f->me == 0) {
-        print_times(f, forms, ms, in_a_row);
-        printf("  differs from a serial result in double precision by at most %.2g of its largest "
-               "element: %s\n",
-               difference, right ? "right" : "WRONG");
-        fflush(stdout); /* before any PE can end the job with its status */
-    }
-    free(times[UNFUSED]);
-    free(times[FUSED]);
-    shmem_barrier_all();
+    if (f->me == 0)
+        print_times(f, forms, &ms);
+    status |= judge(f);
+    shmem_barrier_all(); /* no PE ends the job with its status before PE 0 has told why */
     shmemx_device_context_destroy(f->env.context);
     shmem_finalize();
-    return right && status == 0 ? 0 : 1;
+    return status;
 }

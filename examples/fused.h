@@ -2,15 +2,20 @@
 /*
  * fused.h -- what the fused operators of this directory share.
  *
- * An operator that needs other PEs' numbers can be had in two forms.  Unfused: a kernel computes,
- * the host waits for it and calls a collective.  Fused: one kernel sends each tile as soon as it is
- * computed, with a signal behind it, and whoever needs the tile goes on when that arrives.  The
- * programs here run both by turns, check both against a serial result, and show the times.
+ * An operator that needs other PEs' numbers can be had in several forms.  Unfused: a kernel
+ * computes, the host waits for it and calls a collective.  On a stream: the same, but that the
+ * stream waits and not the host.  Fused: one kernel sends each tile as soon as it is computed, with
+ * a signal behind it, and whoever needs the tile goes on when that arrives.  The programs here run
+ * these by turns, check them against a serial result, and show the times.
  *
  * A fused kernel has a block for each piece of work.  Devices take blocks in their order, so a
  * kernel can never stand still if whatever a block waits for is the work of blocks, of any PE, that
  * come earlier in that order: then the earliest block that waits is waiting for one that runs.  So
  * a kernel may have any number of blocks on any number of cores.
+ *
+ * Work for which something has to arrive has two blocks.  The first looks: if it is there, the work
+ * is done; if not, the core goes on with what waits for nothing.  The second, behind all of that,
+ * waits.  So PEs may be ahead of each other without standing idle.
  */
 #ifndef FUSED_H
 #define FUSED_H
@@ -26,7 +31,7 @@
 /* ---- the timeline: what a block, or the host, did from when to when -------------------------- */
 
 enum span_kind { SPAN_COMPUTE, SPAN_PUSH, SPAN_WAIT, SPAN_REDUCE, SPAN_HOST, SPAN_KINDS };
-enum form { UNFUSED, FUSED, FORMS };
+enum form { UNFUSED, ON_STREAM, FUSED, FORMS };
 
 struct span {
     uint64_t begin, end; /* nanoseconds of the machine's clock */
@@ -36,12 +41,14 @@ struct span {
     int32_t pe, form;
 };
 
+extern const char *const form_names[FORMS];
+
 struct span_list {
     struct span *at;
     size_t n;
 };
 
-/* Both forms' spans, of all PEs.  Each writes a file, and says where: 0, or -1 after saying why. */
+/* All spans of all PEs.  Each writes a file, and says where: 0, or -1 after saying why. */
 struct timeline {
     const char *title;
     int n_pes, n_lanes;
@@ -86,8 +93,9 @@ struct fused {
     struct block_log *logs; /* of all kernels of a round ... */
     unsigned n_logs;        /* ... so many blocks up to now */
     enum form form;         /* which is being run */
+    uint64_t stream_begin;
     struct span_list spans[FORMS];
-    double difference; /* the largest up to now */
+    double difference[FORMS]; /* the largest up to now */
 };
 
 /* Start, read the options, open the device. */
@@ -102,21 +110,25 @@ struct block_log *fused_logs(struct fused *f, unsigned n_blocks);
 /* Show in the timeline what the host has done from begin to now. */
 void fused_host_span(struct fused *f, uint64_t begin);
 
+/* The same for what is put on the default stream between these two. */
+void fused_stream_begin(struct fused *f);
+void fused_stream_end(struct fused *f);
+
 /*
- * The forms of an operator.  Round r multiplies everything by r, so that whatever is left of an
- * earlier round makes a wrong result.  fused only launches: several rounds may be under way.
+ * The forms of an operator; on_stream may be NULL.  Round r multiplies everything by r, so that
+ * whatever is left of an earlier round makes a wrong result.  They return when all is launched:
+ * several rounds may be under way.
  */
 struct forms {
-    void (*unfused)(uint64_t round);
-    void (*fused)(uint64_t round);
+    void (*run[FORMS])(uint64_t round);
+    const char *is[FORMS];                /* in words */
     double (*difference)(uint64_t round); /* from a serial result, relative to its largest element;
                                              of what this PE has */
     float *result;                        /* known only when main runs, as is the length */
     size_t result_len;                    /* bytes */
-    const char *unfused_is, *fused_is;    /* in words */
 };
 
-/* Run both forms by turns, check them, print; then finish.  What main is to return. */
+/* Run the forms by turns, check them, print; then finish.  What main is to return. */
 int fused_compare(struct fused *f, const struct forms *forms);
 
 /* ---- matrices -------------------------------------------------------------------------------- */
@@ -182,6 +194,25 @@ static inline void block_mark(struct block *b, enum span_kind kind, int tile, in
             b->since, now, kind, tile, peer, (int32_t)b->dev.ring->index, 0, 0,
         };
     b->since = now;
+}
+
+/* Have these n signals come? */
+static inline bool all_there(const uint64_t *signals, int n, uint64_t round)
+{
+    for (int i = 0; i < n; i++)
+        if (!shmemx_device_uint64_test(signals + i, SHMEM_CMP_GE, round))
+            return false;
+    return true;
+}
+
+/* Of the two blocks that may do some work, the one that is first to call this does it.  *taken is
+ * the last round in which it was done. */
+static inline bool block_takes(struct block *b, uint64_t *taken, uint64_t round)
+{
+    uint64_t before;
+    int status = shmemx_device_uint64_atomic_swap(&b->dev, taken, round, &before,
+                                                  shmemx_device_my_pe(&b->dev));
+    return status == SHMEMX_OK && before != round;
 }
 
 /* to += a * b, of rows x inner and inner x cols elements. */

@@ -18,7 +18,7 @@
  */
 #include "fused.h"
 
-/* A PE adds up a tile when it has computed so many more for each owner. */
+/* A PE looks whether it can add up a tile when it has computed so many more for each owner. */
 enum { LAG = 2 };
 
 static struct fused f = {.name = "matmul_reduce_scatter", .m = 256, .n = 256, .k = 256, .tile = 32};
@@ -32,6 +32,7 @@ static struct job {
     float *part[2];        /* [owner][slot]: this PE's part */
     float *inbox[2];       /* [PE][slot]: the parts of its slots */
     uint64_t *arrived;     /* [slot][PE]: the round of the last part */
+    uint64_t *taken;       /* [slot]: the round in which a block has begun to add it up */
 } job;
 
 static size_t tile_len(const struct job *j)
@@ -52,7 +53,7 @@ static void compute(const struct job *j, float *to, int row, int col)
                    j->kt, j->nt, j->env.tile, (float)j->env.round);
 }
 
-/* ---- unfused --------------------------------------------------------------------------------- */
+/* ---- unfused, and on a stream ---------------------------------------------------------------- */
 
 static int compute_part(struct block *b, const void *args, int number, int n_blocks)
 {
@@ -60,7 +61,7 @@ static int compute_part(struct block *b, const void *args, int number, int n_blo
     int slot = number % j->slots, row = row_of(j, number / j->slots, slot);
     (void)n_blocks;
     if (row >= 0) {
-        compute(j, j->part[0] + (size_t)number * tile_len(j), row, slot % j->nt);
+        compute(j, j->part[j->env.round % 2] + (size_t)number * tile_len(j), row, slot % j->nt);
         block_mark(b, SPAN_COMPUTE, slot, number / j->slots);
     }
     return SHMEMX_OK;
@@ -75,7 +76,7 @@ static int add_parts(struct block *b, const void *args, int slot, int n_slots)
 {
     const struct job *j = args;
     size_t len = tile_len(j), at = (size_t)slot * len;
-    add_up(j->c + at, j->inbox[0] + at, j->env.n_pes, (size_t)n_slots * len, len);
+    add_up(j->c + at, j->inbox[j->env.round % 2] + at, j->env.n_pes, (size_t)n_slots * len, len);
     block_mark(b, SPAN_REDUCE, slot, -1);
     return SHMEMX_OK;
 }
@@ -85,21 +86,41 @@ static void add(void *args, unsigned number, unsigned n_blocks)
     block_run(args, number, n_blocks, add_parts);
 }
 
-static void unfused(uint64_t round)
+static void launch_multiply(uint64_t round)
 {
-    unsigned slots = (unsigned)job.slots, n_blocks = slots * (unsigned)f.n_pes;
+    unsigned n_blocks = (unsigned)(job.slots * f.n_pes);
     job.env.round = round;
     job.env.logs = fused_logs(&f, n_blocks);
     shmemx_launch(multiply, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+}
+
+static void launch_add(void)
+{
+    unsigned n_blocks = (unsigned)job.slots;
+    job.env.logs = fused_logs(&f, n_blocks);
+    shmemx_launch(add, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+}
+
+static void unfused(uint64_t round)
+{
+    size_t len = (size_t)job.slots * tile_len(&job) * sizeof(float);
+    launch_multiply(round);
     shmemx_stream_sync(SHMEMX_STREAM_DEFAULT);
-
     uint64_t begin = shmemx_now_ns();
-    shmem_alltoallmem(SHMEM_TEAM_WORLD, job.inbox[0], job.part[0],
-                      slots * tile_len(&job) * sizeof(float));
+    shmem_alltoallmem(SHMEM_TEAM_WORLD, job.inbox[round % 2], job.part[round % 2], len);
     fused_host_span(&f, begin);
+    launch_add();
+}
 
-    job.env.logs = fused_logs(&f, slots);
-    shmemx_launch(add, slots, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+static void on_stream(uint64_t round)
+{
+    size_t len = (size_t)job.slots * tile_len(&job) * sizeof(float);
+    launch_multiply(round);
+    fused_stream_begin(&f);
+    shmemx_alltoallmem_on_stream(SHMEM_TEAM_WORLD, job.inbox[round % 2], job.part[round % 2], len,
+                                 SHMEMX_STREAM_DEFAULT);
+    fused_stream_end(&f);
+    launch_add();
 }
 
 /* ---- fused ----------------------------------------------------------------------------------- */
@@ -124,34 +145,42 @@ static int produce(struct block *b, const struct job *j, int owner, int slot)
     return status;
 }
 
-/* Add up the parts of a tile that this PE owns. */
-static int reduce(struct block *b, const struct job *j, int slot)
+/* Add up the parts of a tile that this PE owns; the first of two times only if they are there. */
+static int reduce(struct block *b, const struct job *j, int slot, bool wait)
 {
-    int n = j->env.n_pes;
-    size_t len = tile_len(j);
-    int status = shmemx_device_uint64_wait_until_all(&b->dev, j->arrived + slot * n, (size_t)n,
-                                                     SHMEM_CMP_GE, j->env.round);
-    block_mark(b, SPAN_WAIT, slot, -1);
-    if (row_of(j, j->env.me, slot) >= 0)
-        add_up(j->c + (size_t)slot * len, j->inbox[j->env.round % 2] + (size_t)slot * len, n,
-               (size_t)j->slots * len, len);
-    block_mark(b, SPAN_REDUCE, slot, -1);
+    int n = j->env.n_pes, status = SHMEMX_OK;
+    const uint64_t *arrived = j->arrived + slot * n;
+    size_t len = tile_len(j), at = (size_t)slot * len;
+    if ((!wait && !all_there(arrived, n, j->env.round)) ||
+        !block_takes(b, j->taken + slot, j->env.round))
+        return SHMEMX_OK;
+    if (wait) {
+        status = shmemx_device_uint64_wait_until_all(&b->dev, arrived, (size_t)n, SHMEM_CMP_GE,
+                                                     j->env.round);
+        block_mark(b, SPAN_WAIT, slot, -1);
+    }
+    if (row_of(j, j->env.me, slot) >= 0) {
+        add_up(j->c + at, j->inbox[j->env.round % 2] + at, n, (size_t)j->slots * len, len);
+        block_mark(b, SPAN_REDUCE, slot, -1);
+    }
     return status;
 }
 
 /*
  * Step s has n_pes + 1 blocks.  n_pes of them compute slot s of each owner, beginning with the next
- * PE, so that not all PEs send to one.  The last one adds up this PE's slot of LAG steps ago.  What
- * it waits for is earlier in the order of blocks, on all PEs.
+ * PE, so that not all PEs send to one.  The last one looks at this PE's slot of LAG steps ago.
+ * When all is computed come blocks that wait for what was not there.
  */
 static int work(struct block *b, const void *args, int number, int n_blocks)
 {
     const struct job *j = args;
-    int n = j->env.n_pes, step = number / (n + 1), place = number % (n + 1);
+    int n = j->env.n_pes, steps = j->slots + LAG, step = number / (n + 1), place = number % (n + 1);
     (void)n_blocks;
+    if (step >= steps)
+        return reduce(b, j, number - steps * (n + 1), true);
     if (place < n)
         return step < j->slots ? produce(b, j, (j->env.me + 1 + place) % n, step) : SHMEMX_OK;
-    return step >= LAG ? reduce(b, j, step - LAG) : SHMEMX_OK;
+    return step >= LAG ? reduce(b, j, step - LAG, false) : SHMEMX_OK;
 }
 
 static void multiply_and_add(void *args, unsigned number, unsigned n_blocks)
@@ -161,7 +190,7 @@ static void multiply_and_add(void *args, unsigned number, unsigned n_blocks)
 
 static void fused(uint64_t round)
 {
-    unsigned n_blocks = ((unsigned)job.slots + LAG) * ((unsigned)f.n_pes + 1);
+    unsigned n_blocks = (unsigned)((job.slots + LAG) * (f.n_pes + 1) + job.slots);
     job.env.round = round;
     job.env.logs = fused_logs(&f, n_blocks);
     shmemx_launch(multiply_and_add, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
@@ -178,11 +207,13 @@ static double difference(uint64_t round)
 int main(int argc, char **argv)
 {
     struct forms forms = {
-        .unfused = unfused,
-        .fused = fused,
+        .run[UNFUSED] = unfused,
+        .run[ON_STREAM] = on_stream,
+        .run[FUSED] = fused,
         .difference = difference,
-        .unfused_is = "a kernel, shmem_alltoallmem, a kernel that adds",
-        .fused_is = "one kernel that sends tiles, and adds what comes",
+        .is[UNFUSED] = "a kernel, shmem_alltoallmem, a kernel that adds",
+        .is[ON_STREAM] = "the same, but the stream waits, not the host",
+        .is[FUSED] = "one kernel that sends tiles, and adds what comes",
     };
     fused_begin(&f, argc, argv);
     job = (struct job){.env = f.env, .mt = f.mt, .nt = f.nt};
@@ -191,6 +222,7 @@ int main(int argc, char **argv)
 
     size_t all = (size_t)(f.n_pes * job.slots), bytes = tile_len(&job) * sizeof(float);
     job.arrived = fused_alloc(all * sizeof(uint64_t));
+    job.taken = fused_alloc((size_t)job.slots * sizeof(uint64_t));
     for (int odd = 0; odd < 2; odd++) {
         job.part[odd] = fused_alloc(all * bytes);
         job.inbox[odd] = fused_alloc(all * bytes);

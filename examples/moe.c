@@ -58,7 +58,8 @@ static struct job {
     int list_len;
     int *counts; /* unfused: [PE][my expert], the others' count */
     struct boxes box[2];
-    float *y; /* the result */
+    uint64_t *taken; /* [PE][my expert][chunk]: the round in which a block has begun to answer */
+    float *y;        /* the result */
 } job;
 
 static int *host_count; /* count, in the host's memory */
@@ -225,19 +226,25 @@ static int dispatch(struct block *b, const struct job *j, int expert, int c)
     return status;
 }
 
-/* Answer a chunk of tokens, if there is such a chunk: the first one's signal tells. */
-static int serve(struct block *b, const struct job *j, int pair, int c)
+/* Answer a chunk of tokens, if there is such a chunk: the first one's signal tells.  The first of
+ * two times only if it is there. */
+static int serve(struct block *b, const struct job *j, int pair, int c, bool wait)
 {
     const struct boxes *box = &j->box[j->env.round % 2];
     const uint64_t *asked = box->asked + pair * j->chunks, begun = j->env.round << 32;
     uint64_t found = 0;
     int expert = j->env.me * EXPERTS + pair % EXPERTS;
+    if (!wait && !(all_there(asked, 1, begun) && all_there(asked + c, 1, begun)))
+        return SHMEMX_OK;
     int status = shmemx_device_signal_wait_until(&b->dev, asked, SHMEM_CMP_GE, begun, &found);
     int count = in_chunk(j, (int)(uint32_t)found, c);
-    if (status != SHMEMX_OK || (count == 0 && c != 0))
+    if (status != SHMEMX_OK || (count == 0 && c != 0) ||
+        !block_takes(b, j->taken + pair * j->chunks + c, j->env.round))
         return status;
-    status = shmemx_device_signal_wait_until(&b->dev, asked + c, SHMEM_CMP_GE, begun, NULL);
-    block_mark(b, SPAN_WAIT, c, pair / EXPERTS);
+    if (wait) {
+        status = shmemx_device_signal_wait_until(&b->dev, asked + c, SHMEM_CMP_GE, begun, NULL);
+        block_mark(b, SPAN_WAIT, c, pair / EXPERTS);
+    }
     answer(j, box, pair, c, count);
     block_mark(b, SPAN_COMPUTE, c, pair / EXPERTS);
     if (status == SHMEMX_OK)
@@ -279,9 +286,9 @@ static int finish(struct block *b, const struct job *j)
 }
 
 /*
- * A block for each chunk to be sent, each that may come, and each to be combined, in this order,
- * and one for the end: what a block waits for is always earlier in the order, on all PEs.  First
- * chunks come first, and each PE begins with the next PE's experts.
+ * A block for each chunk to be sent; for each that may come, if it has come; the same again, for
+ * what had not; for each to be combined; and one for the end.  What a block waits for is earlier in
+ * this order, on all PEs.  First chunks come first, and a PE begins with the next PE's experts.
  */
 static int work(struct block *b, const void *args, int number, int n_blocks)
 {
@@ -292,9 +299,9 @@ static int work(struct block *b, const void *args, int number, int n_blocks)
         return finish(b, j);
     if (number < travels)
         return dispatch(b, j, pair, chunk);
-    if (number < 2 * travels)
-        return serve(b, j, pair, chunk);
-    return collect(b, j, number - 2 * travels);
+    if (number < 3 * travels)
+        return serve(b, j, pair, chunk, number >= 2 * travels);
+    return collect(b, j, number - 3 * travels);
 }
 
 static void dispatch_and_combine(void *args, unsigned number, unsigned n_blocks)
@@ -304,7 +311,7 @@ static void dispatch_and_combine(void *args, unsigned number, unsigned n_blocks)
 
 static void fused(uint64_t round)
 {
-    unsigned n_blocks = (unsigned)((2 * job.experts + 1) * job.chunks + 1);
+    unsigned n_blocks = (unsigned)((3 * job.experts + 1) * job.chunks + 1);
     job.env.round = round;
     job.env.logs = fused_logs(&f, n_blocks);
     shmemx_launch(dispatch_and_combine, n_blocks, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
@@ -427,6 +434,7 @@ static void prepare(void)
     prepare_routes();
     prepare_numbers();
     size_t tokens = (size_t)(job.experts * most), chunks = (size_t)(job.experts * job.chunks);
+    job.taken = fused_alloc(chunks * sizeof(uint64_t));
     job.y = fused_alloc((size_t)(most * f.n) * sizeof(float));
     for (int odd = 0; odd < 2; odd++)
         job.box[odd] = (struct boxes){
@@ -442,11 +450,11 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
     struct forms forms = {
-        .unfused = unfused,
-        .fused = fused,
+        .run[UNFUSED] = unfused,
+        .run[FUSED] = fused,
         .difference = difference,
-        .unfused_is = "three kernels, and two exchanges between them",
-        .fused_is = "one kernel: chunks are sent, answered, combined",
+        .is[UNFUSED] = "three kernels, and two exchanges between them",
+        .is[FUSED] = "one kernel: chunks are sent, answered, combined",
     };
     fused_begin(&f, argc, argv);
     prepare();

@@ -2,7 +2,7 @@
 /*
  * timeline.c -- what cores and hosts did from when to when, for people to see.
  *
- * As a file that chrome://tracing and ui.perfetto.dev load, and as a picture.  Both forms of an
+ * As a file that chrome://tracing and ui.perfetto.dev load, and as a picture.  All forms of an
  * operator begin at 0, on the same scale.
  */
 #include "fused.h"
@@ -13,14 +13,13 @@
 static const struct {
     const char *name, *colour;
 } kinds[SPAN_KINDS] = {
-    [SPAN_COMPUTE] = {"compute", "#4c78a8"},
-    [SPAN_PUSH] = {"push", "#f58518"},
-    [SPAN_WAIT] = {"wait", "#d5d5d5"},
-    [SPAN_REDUCE] = {"reduce", "#54a24b"},
-    [SPAN_HOST] = {"host's collective", "#b279a2"},
+    [SPAN_COMPUTE] = {"compute", "#4c78a8"}, [SPAN_PUSH] = {"push", "#f58518"},
+    [SPAN_WAIT] = {"wait", "#d5d5d5"},       [SPAN_REDUCE] = {"reduce", "#54a24b"},
+    [SPAN_HOST] = {"collective", "#b279a2"},
 };
 
-static const char *const forms[FORMS] = {[UNFUSED] = "unfused", [FUSED] = "fused"};
+const char *const form_names[FORMS] = {
+    [UNFUSED] = "unfused", [ON_STREAM] = "on stream", [FUSED] = "fused"};
 
 /* When a form began and ended, on any PE. */
 struct extent {
@@ -79,7 +78,7 @@ static void name_process(FILE *out, const struct timeline *t, int form, int pe)
     fprintf(out,
             "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\","
             "\"args\":{\"name\":\"%s, PE %d\"}},\n",
-            id, forms[form], pe);
+            id, form_names[form], pe);
     fprintf(out,
             "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_sort_index\","
             "\"args\":{\"sort_index\":%d}},\n",
@@ -97,14 +96,16 @@ static void name_process(FILE *out, const struct timeline *t, int form, int pe)
 
 int timeline_json(const struct timeline *t, const char *path)
 {
-    const uint64_t begin[FORMS] = {extent_of(t, UNFUSED).begin, extent_of(t, FUSED).begin};
+    uint64_t begin[FORMS];
+    for (int form = 0; form < FORMS; form++)
+        begin[form] = extent_of(t, form).begin;
     FILE *out = create(path);
     if (out == NULL)
         return -1;
     fprintf(out, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"program\":\"%s\"},\n", t->title);
     fprintf(out, "\"traceEvents\":[\n");
     for (int form = 0; form < FORMS; form++)
-        for (int pe = 0; pe < t->n_pes; pe++)
+        for (int pe = 0; pe < t->n_pes && begin[form] != 0; pe++)
             name_process(out, t, form, pe);
     for (size_t i = 0; i < t->n_spans; i++) {
         const struct span *s = &t->spans[i];
@@ -130,9 +131,13 @@ static int pe_height(const struct timeline *t)
     return (t->n_lanes + 1) * ROW + PE_GAP;
 }
 
+/* Forms that were not run take no place. */
 static int form_top(const struct timeline *t, int form)
 {
-    return TOP + form * (t->n_pes * pe_height(t) + FORM_GAP);
+    int before = 0;
+    for (int i = 0; i < form; i++)
+        before += extent_of(t, i).end != 0;
+    return TOP + before * (t->n_pes * pe_height(t) + FORM_GAP);
 }
 
 static double x_of(uint64_t ns, uint64_t longest)
@@ -150,7 +155,7 @@ static void draw_head(FILE *out, const struct timeline *t, int height)
             ".right { text-anchor: end } .middle { text-anchor: middle }</style>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
             "<text class=\"title\" x=\"%d\" y=\"24\">%s, %d PEs: what each core did, and, below "
-            "its cores, each host</text>\n",
+            "its cores, the host or the stream</text>\n",
             WIDTH, height, WIDTH, height, LEFT, t->title, t->n_pes);
     for (int kind = 0; kind < SPAN_KINDS; kind++)
         fprintf(out,
@@ -185,7 +190,8 @@ static void draw_form(FILE *out, const struct timeline *t, int form, uint64_t lo
     struct extent e = extent_of(t, form);
     int top = form_top(t, form), bottom = top + t->n_pes * pe_height(t) - PE_GAP;
     double end = x_of(e.end - e.begin, longest);
-    fprintf(out, "<text class=\"form\" x=\"%d\" y=\"%d\">%s</text>\n", LEFT, top - 6, forms[form]);
+    fprintf(out, "<text class=\"form\" x=\"%d\" y=\"%d\">%s</text>\n", LEFT, top - 6,
+            form_names[form]);
     for (int pe = 0; pe < t->n_pes; pe++) {
         int y = top + pe * pe_height(t);
         fprintf(out,
@@ -225,7 +231,8 @@ int timeline_svg(const struct timeline *t, const char *path)
     draw_head(out, t, bottom + 30);
     draw_axis(out, longest, bottom);
     for (int form = 0; form < FORMS; form++)
-        draw_form(out, t, form, longest);
+        if (extent_of(t, form).end != 0)
+            draw_form(out, t, form, longest);
     fprintf(out, "</svg>\n");
     return done(out, path);
 }
