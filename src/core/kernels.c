@@ -86,9 +86,14 @@ static int allocate(struct context *c, size_t len)
     void *here = NULL, *there = NULL;
     if (shmi_accelerator.npu != NULL) {
         int rc = shmi_accelerator.device->alloc_host(shmi_accelerator.npu, len, &here, &there);
-        if (rc != 0) {
+        if (rc == -ENOTSUP) {
+            shmi_error("no context for kernels: those of this device reach no host memory, where "
+                       "their rings would be");
+        } else if (rc != 0) {
             shmi_error("cannot get %zu bytes that kernels and the host share: %s", len,
                        strerror(-rc));
+        }
+        if (rc != 0) {
             return rc;
         }
     } else {

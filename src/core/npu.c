@@ -3,6 +3,7 @@
 #include "core/npu.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,7 +180,7 @@ static int take_offer(const struct offer *offer, int pe)
 /* A PE's memory as it is from here. */
 static int map_pe(const struct offer *offer, int pe)
 {
-    char text[64] = "not mapped";
+    char text[96];
     void *map = NULL;
     if (pe == shmi_job.my_pe) {
         return 0;
@@ -189,8 +190,8 @@ static int map_pe(const struct offer *offer, int pe)
                  : -ENOTSUP;
     if (rc == 0) {
         shmi_hbm_peers[pe].map = map;
-        shmi_accelerator.device->describe(shmi_accelerator.npu, map, text, sizeof(text));
     }
+    shmi_npu_describe_peer(pe, text, sizeof(text));
     shmi_debug("device memory of PE %d, on %s: %s", pe, offer->name, text);
     return rc == -ENOTSUP ? 0 : rc;
 }
@@ -304,6 +305,22 @@ struct shmi_npu *shmi_npu_enter(const char *who)
     }
     shmi_accelerator.device->enter(shmi_accelerator.npu);
     return shmi_accelerator.npu;
+}
+
+bool shmi_npu_is_on(void)
+{
+    return shmi_hbm_on;
+}
+
+void shmi_npu_describe_peer(int pe, char *text, size_t len)
+{
+    const struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
+    char way[64];
+    snprintf(way, sizeof(way), "%s", peer->registered ? "the network" : "its PE's agent");
+    if (peer->map != NULL) {
+        shmi_accelerator.device->describe(shmi_accelerator.npu, peer->map, way, sizeof(way));
+    }
+    snprintf(text, len, "%s%s", way, peer->by_agent ? "; atomics: its PE's agent" : "");
 }
 
 void shmi_npu_finish(void)

@@ -34,6 +34,10 @@ void shmi_npu_require(const char *who);
 /* In a routine that one PE calls alone: the device, for this thread, or the job ends. */
 struct shmi_npu *shmi_npu_enter(const char *who);
 
+/* For people: is there a device, and how does this PE reach the device memory of another? */
+bool shmi_npu_is_on(void);
+void shmi_npu_describe_peer(int pe, char *text, size_t len);
+
 /* All that was put on streams is done; nobody has other PEs' memory any more; and: give everything
  * back.  All PEs call the second together. */
 void shmi_npu_finish(void);

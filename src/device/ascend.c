@@ -236,7 +236,7 @@ static void tell_facts(struct shmi_npu *npu, struct shmi_device_facts *facts)
     snprintf(facts->what, sizeof(facts->what),
              "%s, NPU %d of %u, runtime %s; %u vector cores; shares by %s; rings in %s",
              name == NULL ? "Ascend" : name, npu->device, npu->n_devices, release, facts->cores,
-             ascend_way_text(npu->way), npu->rings ? "host memory" : "device memory");
+             ascend_way_text(npu->way), npu->rings ? "host memory" : "no memory that both reach");
 }
 
 static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,

@@ -72,7 +72,8 @@ one_error() {
 # ---- every way in which PEs share memory
 
 run_time "$fake"
-programs='rma atomics signals collectives memory streams'
+programs='rma atomics signals streams on_stream'
+[ -z "$all" ] || programs="$programs collectives memory on_stream_order"
 for way in fabric handle listed key copy; do
     if [ -n "$all" ]; then
         for n in 2 4; do
@@ -82,9 +83,44 @@ for way in fabric handle listed key copy; do
     else
         # shellcheck disable=SC2086  # words
         with SHMEM_ASCEND_SHARE=$way -- passes 2 "$way" $programs
-        with SHMEM_ASCEND_SHARE=$way -- passes 4 "$way" memory streams signals
+        with SHMEM_ASCEND_SHARE=$way -- passes 4 "$way" rma
     fi
 done
+
+# Kernels that communicate: by load and store with PEs whose memory is mapped, and through the ring.
+fused() {
+    what=$1
+    for operator in allgather_matmul matmul_reduce_scatter matmul_allreduce moe; do
+        job 3 "$build/examples/$operator" -r 2 -m 40 -n 36 -k 28 -t 8
+        check "$operator x3, $what" says 'serial result .*: right$'
+    done
+}
+fused 'mapped'
+with SHMEM_ASCEND_SHARE=copy -- fused 'through the ring'
+what='an NPU that maps no host memory'
+with FAKE_ASCEND_FAIL=engines=1 -- job 2 "$build/examples/moe"
+check "$what: no kernel communicates" line_has npushmem 'no context for kernels' 'no host memory'
+check "$what: the job fails" has_failed
+with FAKE_ASCEND_FAIL=aclrtHostRegisterV2=207000 -- passes 2 "$what" memory
+
+# shmem_info tells what was chosen.  It looks for modules beside itself.
+what=shmem_info
+cp "$build/tools/shmem_info" "$tmp" && ln -s "$build/.libs/npushmem" "$tmp/npushmem" || exit 2
+with FAKE_ASCEND_FAIL=import@1=507899 -- job 3 "$tmp/shmem_info"
+check "$what: the device" \
+    says 'device  *ascend: .*NPU 0 of 8.* fabric handles; rings in host memory'
+check "$what: a PE that is mapped" says "PE 2's: fabric handles; atomics: its PE's agent"
+with FAKE_ASCEND_FAIL=import@0=507899 -- job 3 "$tmp/shmem_info"
+check "$what: a PE that is not" says "PE 1's: its PE's agent; "
+
+# A network that cannot register the memory of an NPU.
+if [ -e "$build/.libs/npushmem/ofi.so" ]; then
+    with SHMEM_NODE_SHARING=no SHMEM_TRANSPORT=ofi 'SHMEM_OFI_PROVIDER=tcp;ofi_rxm' -- \
+        passes 2 'between PEs that share no memory' memory signals
+fi
+
+passes 4 'whatever is best' collectives memory on_stream_order signals
+with SHMEM_ASCEND_SHARE=copy -- passes 4 'copies' collectives memory on_stream_order signals
 
 # What the runtime lacks, the module does without.
 fabric='fabric=207000'
