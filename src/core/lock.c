@@ -43,31 +43,23 @@ static uint64_t amo(const char *who, long *lock, enum shmi_amo_op op, uint64_t e
     return shmi_amo(who, &shmi_ctx_default, op, lock, sizeof(*lock), value, expected, SHMI_NOW, pe);
 }
 
-static uint64_t fetch(const char *who, long *lock, int pe)
-{
-    return amo(who, lock, SHMI_AMO_FETCH, 0, 0, pe);
-}
-
 static void add(const char *who, long *lock, uint64_t value, int pe)
 {
     amo(who, lock, SHMI_AMO_ADD, 0, value, pe);
 }
 
 /* Change the queue's end at the home from one PE to another (0: nobody).  Gives who it was, and has
- * changed nothing if that was not `from`. */
+ * changed nothing if that was not `from`.  The home's own turn and next PE are in the same word; as
+ * a rule it has none. */
 static uint64_t change_last(const char *who, long *lock, int home, uint64_t from, uint64_t to)
 {
-    uint64_t old = fetch(who, lock, home);
+    uint64_t old = from << LAST_SHIFT;
     for (;;) {
-        uint64_t last = old >> LAST_SHIFT;
-        if (last != from) {
-            return last;
-        }
         uint64_t found = amo(who, lock, SHMI_AMO_CSWAP, old, (old & LOW) | to << LAST_SHIFT, home);
-        if (found == old) {
-            return last;
+        if (found == old || found >> LAST_SHIFT != from) {
+            return found >> LAST_SHIFT;
         }
-        old = found; /* the home's own turn or next PE has changed in between, or the end has */
+        old = found;
     }
 }
 

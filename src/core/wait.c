@@ -96,7 +96,8 @@ void shmi_wait_open(const struct shmi_card *cards)
     }
     patience.cpus = cpus;
     patience.crowded = shmi_wait_is_crowded(1);
-    shmi_looks = patience.crowded ? 1 : LOOKS;
+    /* What comes through a network may need a look at the network to come in. */
+    shmi_looks = patience.crowded ? 1 : shmi_network.net != NULL ? LOOKS_PER_CLOCK : LOOKS;
     patience.spin_ns = patience.crowded ? 0 : SPIN_NS;
     patience.yield_ns = patience.crowded ? YIELD_SHARED_NS : YIELD_NS;
     if (shmi_config.spin >= 0) {

@@ -3,9 +3,11 @@
  * ofi.h -- the libfabric module, as its own files see it.
  *
  * One endpoint of the process is the target of all peers; whoever progresses it serves them:
- * threads that wait in the library, or a thread of the module that sleeps while nobody asks.  Each
- * channel has an endpoint of its own to start operations on, which no peer addresses, so that
- * channels do not disturb one another.
+ * threads that wait in the library, or a thread of the module that sleeps while nobody asks.  The
+ * first channel starts its operations there, too: then what two PEs send each other goes through
+ * one connection, where the answers carry TCP's acknowledgements, which would otherwise cost each
+ * receiver as much as a message.  Each further channel has an endpoint of its own, which no peer
+ * addresses, so that channels do not disturb one another.
  *
  *     ofi_net.c       open, connect, close; what the provider can do
  *     ofi_memory.c    registration: exposed memory, and private buffers
@@ -27,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/atomic.h"
 #include "core/base/log.h"
@@ -68,8 +71,11 @@ struct shmi_net {
     struct fid_fabric *fabric;
     struct fid_domain *domain;
     struct fid_av *av;
-    struct fid_ep *ep; /* what peers address */
-    struct fid_cq *cq;
+    struct fid_ep *ep;       /* what peers address, and the first channel's */
+    struct fid_cq *cq;       /* of what they ask for */
+    struct fid_cq *first_cq; /* of what the first channel starts */
+    int first_cq_fd;
+    bool has_first; /* there is a first channel */
     struct peer *peers;
 
     struct region regions[OFI_REGIONS];
@@ -97,7 +103,9 @@ struct shmi_net {
     unsigned resting; /* of them, those that sleep just now */
     bool has_thread;
     bool is_closing;
-    bool is_asleep; /* the thread waits long: wake it when an operation is left behind */
+    bool is_asleep;      /* the thread waits long: wake it when an operation is left behind */
+    uint64_t warmth;     /* ns: how long to stay awake after something has arrived, */
+    uint64_t warm_until; /* and so until when */
     int wake_fd;
     int cq_fd; /* -1 where the provider has no descriptor to wait on */
     pthread_t thread;
@@ -113,6 +121,7 @@ struct op {
     unsigned epoch;  /* of the channel when this was started */
     bool is_awaited; /* somebody looks at is_done, and frees */
     bool is_done;
+    bool is_reported; /* a put that is seen when it completes */
     struct shmi_remote remote;
     void *local; /* source or dest of the data */
     size_t len;
@@ -131,23 +140,30 @@ struct trace {
     struct shmi_remote last;
 };
 
+/* What a channel has under way: nothing; what was sent, and is not known to have arrived;
+ * operations that will complete. */
+enum under_way { SETTLED, SENT, IN_FLIGHT };
+
 struct shmi_channel {
     struct shmi_net *net;
     struct shmi_channel *next;
+    bool is_first; /* ep and cq are the net's */
     struct fid_ep *ep;
     struct fid_cq *cq;
     int cq_fd;            /* -1 where the provider has no descriptor to wait on */
     struct fid_mr *mr;    /* of ops, where local buffers must be registered */
     pthread_mutex_t lock; /* the caller's against the module's thread and other waiters */
     struct op *ops, *free;
-    unsigned n_fresh;     /* of ops, never used yet */
-    unsigned in_flight;   /* operations that will complete */
-    unsigned n_amos;      /* of these */
-    unsigned epoch;       /* fences so far */
-    unsigned n_fenced;    /* atomics in flight that no later put may overtake */
-    uint64_t completed;   /* ever */
-    bool is_unsettled;    /* something was started since the last quiet; looked at unlocked */
-    struct trace *traces; /* of all PEs */
+    unsigned n_fresh;         /* of ops, never used yet */
+    unsigned in_flight;       /* operations that will complete */
+    unsigned n_amos;          /* of these */
+    unsigned epoch;           /* fences so far */
+    unsigned n_fenced;        /* atomics in flight that no later put may overtake */
+    uint64_t completed;       /* ever */
+    enum under_way under_way; /* looked at unlocked */
+    unsigned since_quiet;     /* puts and atomics */
+    bool quiet_follows;       /* the last quiet came after a single put: the next may do so, too */
+    struct trace *traces;     /* of all PEs */
     int *listed;
     int n_listed;
 };
@@ -160,6 +176,13 @@ struct patience {
     uint64_t since; /* ns */
 };
 
+static inline uint64_t shmi_ofi_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 #define ofi_log(net, level, ...) ((net)->services->log((level), __FILE__, __LINE__, __VA_ARGS__))
 #define ofi_debug(net, ...) \
     (*(net)->services->debugging ? ofi_log(net, SHMI_DEBUG, __VA_ARGS__) : (void)0)
@@ -168,8 +191,8 @@ struct patience {
 /* ofi_net.c */
 /* A completion queue, with a descriptor to sleep in where the provider has that. */
 int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *fd);
-int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *cq,
-                      struct fid_ep **ep);
+int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *started,
+                      struct fid_cq *arrived, struct fid_ep **ep);
 
 /* ofi_memory.c */
 int shmi_ofi_expose(struct shmi_net *net, const struct shmi_memory *mem, uint64_t *key);
@@ -217,8 +240,8 @@ void shmi_ofi_thread_stop(struct shmi_net *net);
 void shmi_ofi_serve(struct shmi_net *net);
 void shmi_ofi_progress(struct shmi_net *net, uint64_t ns);
 /* Sleep until one of the queues, the target's or those of the channels, has something to read, but
- * for ns at most. */
-void shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns);
+ * for ns at most.  True if there is something. */
+bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns);
 /* Operations are left to complete by themselves: someone must look after them. */
 void shmi_ofi_leave_behind(struct shmi_net *net);
 

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "transport/ofi.h"
 
@@ -16,13 +15,6 @@ enum { ROUNDS_SERVE = 4, ROUNDS_YIELD = 16, ROUNDS_CLOCK = 16 };
 /* Nanoseconds: a wait of this length is a long one; and for how long it then sleeps, at least, at
  * most, and as a share of the time already waited. */
 enum { LONG = 500 * 1000, NAP_LEAST = 20 * 1000, NAP_MOST = 10 * 1000 * 1000, NAP_SHARE = 8 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int open_memory(struct shmi_channel *ch)
 {
@@ -41,10 +33,15 @@ static void release(struct shmi_channel *ch)
     if (ch->mr != NULL) {
         fi_close(&ch->mr->fid);
     }
-    if (ch->ep != NULL) {
+    if (ch->is_first) {
+        pthread_mutex_lock(&ch->net->list);
+        ch->net->has_first = false;
+        pthread_mutex_unlock(&ch->net->list);
+    }
+    if (ch->ep != NULL && !ch->is_first) {
         fi_close(&ch->ep->fid);
     }
-    if (ch->cq != NULL) {
+    if (ch->cq != NULL && !ch->is_first) {
         fi_close(&ch->cq->fid);
     }
     free(ch->ops);
@@ -74,15 +71,29 @@ static struct shmi_channel *take_spare(struct shmi_net *net)
     return ch;
 }
 
+static int open_endpoint(struct shmi_channel *mine)
+{
+    struct shmi_net *net = mine->net;
+    pthread_mutex_lock(&net->list);
+    mine->is_first = !net->has_first;
+    net->has_first = true;
+    pthread_mutex_unlock(&net->list);
+    if (mine->is_first) {
+        mine->ep = net->ep;
+        mine->cq = net->first_cq;
+        mine->cq_fd = net->first_cq_fd;
+        return 0;
+    }
+    int rc = shmi_ofi_queue(net, 2 * OFI_OPS, &mine->cq, &mine->cq_fd);
+    return rc != 0 ? rc : shmi_ofi_endpoint(net, net->channel_info, mine->cq, mine->cq, &mine->ep);
+}
+
 static int make(struct shmi_channel *mine)
 {
     struct shmi_net *net = mine->net;
     int rc = open_memory(mine);
     if (rc == 0) {
-        rc = shmi_ofi_queue(net, 2 * OFI_OPS, &mine->cq, &mine->cq_fd);
-    }
-    if (rc == 0) {
-        rc = shmi_ofi_endpoint(net, net->channel_info, mine->cq, &mine->ep);
+        rc = open_endpoint(mine);
     }
     if (rc == 0 && net->local_mr) {
         rc = shmi_ofi_register(net, mine->ep, mine->ops, OFI_OPS * sizeof(*mine->ops), &mine->mr);
@@ -179,7 +190,9 @@ static void complete(struct shmi_channel *ch, struct op *op)
         const void *from = op->kind == OP_AMO ? (const void *)&op->result : op->bounce;
         memcpy(op->copy_to, from, op->len);
     }
-    ch->in_flight--;
+    if (--ch->in_flight == 0) {
+        shmi_store_relaxed(&ch->under_way, SENT);
+    }
     if (op->kind == OP_AMO) {
         ch->n_amos--;
         ch->n_fenced -= op->epoch != ch->epoch;
@@ -255,7 +268,7 @@ static uint64_t look_at_clock(struct shmi_channel *ch, struct patience *patience
                               const struct op *op)
 {
     struct shmi_net *net = ch->net;
-    uint64_t now = now_ns();
+    uint64_t now = shmi_ofi_now();
     if (patience->since == 0 || patience->completed != ch->completed) {
         patience->since = now;
         patience->completed = ch->completed;

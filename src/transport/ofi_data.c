@@ -4,7 +4,9 @@
  *
  * Puts are known to be visible in one of two ways.  Where the provider keeps a read behind the
  * writes before it, puts complete here as soon as their source is free, and quiet reads one byte
- * from every PE written to; where not, each put asks for a delivery report.
+ * from every PE written to; where not, each put asks for a delivery report.  So does, in either
+ * case, a put after which a quiet is to be expected, because that is how the last one came: then a
+ * report is less than a read.
  *
  * Atomics are always reported.  No provider's word is taken that a write stays behind an earlier
  * atomic: some do atomics in software above the layer that has already performed the write.  So the
@@ -65,7 +67,7 @@ static void mark_dirty(struct shmi_channel *ch, struct shmi_remote to)
 static ssize_t start_put(struct shmi_channel *ch, struct op *op, fi_addr_t peer,
                          struct region_offer at)
 {
-    if (ch->net->read_flushes) {
+    if (!op->is_reported) {
         return fi_write(ch->ep, op->local, op->len, op->desc, peer, at.base, at.key, op);
     }
     struct iovec iov = {.iov_base = op->local, .iov_len = op->len};
@@ -131,7 +133,7 @@ static ssize_t try_to_start(struct shmi_channel *ch, struct op *op)
 static void start(struct shmi_channel *ch, struct op *op)
 {
     struct patience patience = {.rounds = 0};
-    shmi_store_relaxed(&ch->is_unsettled, true);
+    shmi_store_relaxed(&ch->under_way, IN_FLIGHT);
     ssize_t rc = try_to_start(ch, op);
     while (rc == -FI_EAGAIN) {
         shmi_ofi_linger(ch, &patience, op);
@@ -142,6 +144,7 @@ static void start(struct shmi_channel *ch, struct op *op)
     }
     ch->in_flight++;
     if (op->kind == OP_AMO) {
+        ch->since_quiet++;
         ch->n_amos++;
         op->epoch = ch->epoch;
         /* It stays behind the writes: its report will prove them done. */
@@ -156,7 +159,9 @@ static void inject(struct shmi_channel *ch, struct shmi_remote to, const void *s
     fi_addr_t peer = ch->net->peers[to.pe].address;
     struct patience patience = {.rounds = 0};
     const struct op op = {.kind = OP_PUT, .remote = to, .len = len}; /* for messages */
-    shmi_store_relaxed(&ch->is_unsettled, true);
+    if (ch->under_way == SETTLED) {
+        shmi_store_relaxed(&ch->under_way, SENT);
+    }
     ssize_t rc = fi_inject_write(ch->ep, src, len, peer, at.base, at.key);
     while (rc == -FI_EAGAIN) {
         shmi_ofi_linger(ch, &patience, &op);
@@ -180,7 +185,9 @@ static void put_piece(struct shmi_channel *ch, struct shmi_remote to, const char
                       enum shmi_when when)
 {
     struct shmi_net *net = ch->net;
-    if (net->read_flushes) {
+    bool is_reported = !net->read_flushes || (ch->quiet_follows && ch->since_quiet == 0);
+    ch->since_quiet++;
+    if (!is_reported) {
         mark_dirty(ch, to);
         if (len <= net->inject_len) {
             inject(ch, to, src, len);
@@ -189,6 +196,7 @@ static void put_piece(struct shmi_channel *ch, struct shmi_remote to, const char
     }
     struct op *op = shmi_ofi_op_take(ch, OP_PUT, to);
     op->len = len;
+    op->is_reported = is_reported;
     op->local = (void *)(uintptr_t)src; /* libfabric's iovec is not const */
     if (when == SHMI_NOW && len <= OFI_BOUNCE) {
         memcpy(op->bounce, src, len);
@@ -288,6 +296,8 @@ void shmi_ofi_amo(struct shmi_channel *ch, struct shmi_remote at, const struct s
 /* Everything is complete and visible. */
 static void settle(struct shmi_channel *ch)
 {
+    ch->quiet_follows = ch->since_quiet == 1;
+    ch->since_quiet = 0;
     shmi_ofi_await_all(ch);
     for (int i = 0; i < ch->n_listed; i++) {
         struct trace *trace = &ch->traces[ch->listed[i]];
@@ -304,7 +314,7 @@ static void settle(struct shmi_channel *ch)
     }
     ch->n_listed = 0;
     shmi_ofi_await_all(ch);
-    shmi_store_relaxed(&ch->is_unsettled, false);
+    shmi_store_relaxed(&ch->under_way, SETTLED);
 }
 
 /* Later writes and atomics are not seen before earlier ones. */
@@ -334,7 +344,7 @@ void shmi_ofi_put_signal(struct shmi_channel *ch, struct shmi_remote to, const v
 
 void shmi_ofi_fence(struct shmi_channel *ch)
 {
-    if (shmi_load_relaxed(&ch->is_unsettled)) {
+    if (shmi_load_relaxed(&ch->under_way) != SETTLED) {
         pthread_mutex_lock(&ch->lock);
         order(ch);
         pthread_mutex_unlock(&ch->lock);
@@ -343,7 +353,7 @@ void shmi_ofi_fence(struct shmi_channel *ch)
 
 void shmi_ofi_quiet(struct shmi_channel *ch)
 {
-    if (shmi_load_relaxed(&ch->is_unsettled)) {
+    if (shmi_load_relaxed(&ch->under_way) != SETTLED) {
         pthread_mutex_lock(&ch->lock);
         settle(ch);
         pthread_mutex_unlock(&ch->lock);

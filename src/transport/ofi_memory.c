@@ -92,7 +92,7 @@ void shmi_ofi_withdraw(struct shmi_net *net, const struct shmi_memory *mem, uint
 }
 
 /* The registration that a local buffer has anyway, or NULL.  Where registrations belong to an
- * endpoint, that is the target's, which starts no operations. */
+ * endpoint, that is the target's, and not every channel's. */
 static void *exposed_desc(struct shmi_net *net, const char *base, size_t len)
 {
     for (int i = 0; i < OFI_REGIONS && !net->endpoint_mr; i++) {

@@ -175,6 +175,13 @@ static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
     return 0;
 }
 
+/* Reads and writes go into one stream of bytes, and are done in the order in which they come out.
+ * The layer above says so, but not up to which length, and so not in libfabric's terms. */
+static bool is_stream(const struct fi_info *info)
+{
+    return strcmp(info->fabric_attr->prov_name, "tcp;ofi_rxm") == 0;
+}
+
 static void learn(struct shmi_net *net)
 {
     const struct fi_info *info = net->info;
@@ -183,16 +190,17 @@ static void learn(struct shmi_net *net)
     net->by_offset = (mode & FI_MR_VIRT_ADDR) == 0;
     net->local_mr = (mode & FI_MR_LOCAL) != 0;
     net->endpoint_mr = (mode & FI_MR_ENDPOINT) != 0;
-    net->is_ordered =
-        (order & FI_ORDER_WAW) != 0 && info->ep_attr->max_order_waw_size >= ORDERED_LEAST;
-    net->read_flushes =
-        (order & FI_ORDER_RAW) != 0 && info->ep_attr->max_order_raw_size >= ORDERED_LEAST;
+    const bool stream = is_stream(info);
+    net->is_ordered = stream || ((order & FI_ORDER_WAW) != 0 &&
+                                 info->ep_attr->max_order_waw_size >= ORDERED_LEAST);
+    net->read_flushes = stream || ((order & FI_ORDER_RAW) != 0 &&
+                                   info->ep_attr->max_order_raw_size >= ORDERED_LEAST);
     net->inject_len = info->tx_attr->inject_size;
     net->piece_len = info->ep_attr->max_msg_size;
-    if (net->is_ordered) {
+    if (net->is_ordered && !stream) {
         net->piece_len = shmi_min(net->piece_len, info->ep_attr->max_order_waw_size);
     }
-    if (net->read_flushes) {
+    if (net->read_flushes && !stream) {
         net->piece_len = shmi_min(net->piece_len, info->ep_attr->max_order_raw_size);
     }
     char text[64];
@@ -224,8 +232,8 @@ static int find_atomics(struct shmi_net *net, struct shmi_net_facts *facts)
 
 /* ---- endpoints ----------------------------------------------------------------------------- */
 
-int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *cq,
-                      struct fid_ep **ep)
+int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *started,
+                      struct fid_cq *arrived, struct fid_ep **ep)
 {
     struct fid_ep *mine;
     int rc = fi_endpoint(net->domain, info, &mine, NULL);
@@ -234,7 +242,10 @@ int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq 
     }
     rc = fi_ep_bind(mine, &net->av->fid, 0);
     if (rc == 0) {
-        rc = fi_ep_bind(mine, &cq->fid, FI_TRANSMIT | FI_RECV);
+        rc = fi_ep_bind(mine, &started->fid, FI_TRANSMIT);
+    }
+    if (rc == 0) {
+        rc = fi_ep_bind(mine, &arrived->fid, FI_RECV);
     }
     if (rc == 0) {
         rc = fi_enable(mine);
@@ -283,7 +294,10 @@ static int open_fabric(struct shmi_net *net)
         rc = shmi_ofi_queue(net, TARGET_QUEUE, &net->cq, &net->cq_fd);
     }
     if (rc == 0) {
-        rc = shmi_ofi_endpoint(net, net->info, net->cq, &net->ep);
+        rc = shmi_ofi_queue(net, 2 * OFI_OPS, &net->first_cq, &net->first_cq_fd);
+    }
+    if (rc == 0) {
+        rc = shmi_ofi_endpoint(net, net->info, net->first_cq, net->cq, &net->ep);
     }
     return rc;
 }
@@ -306,6 +320,7 @@ static void ofi_close(struct shmi_net *net)
     }
     close_fid(net->ep == NULL ? NULL : &net->ep->fid);
     close_fid(net->cq == NULL ? NULL : &net->cq->fid);
+    close_fid(net->first_cq == NULL ? NULL : &net->first_cq->fid);
     close_fid(net->av == NULL ? NULL : &net->av->fid);
     close_fid(net->domain == NULL ? NULL : &net->domain->fid);
     close_fid(net->fabric == NULL ? NULL : &net->fabric->fid);

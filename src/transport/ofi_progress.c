@@ -4,12 +4,14 @@
  *
  * Some providers need a CPU of the target for every operation.  A thread that waits in the library
  * serves while it waits, and when it sleeps it does so in the provider's descriptors, so that what
- * comes wakes it at once.  For the rest of the time there is the module's own thread: it sleeps
- * there too, but stays away for a moment when it sees that others serve, so that it does not
- * compete with them for a core and a lock.
+ * comes wakes it at once.  Being woken takes longer than an answer, though, and requests come in
+ * rows: after one it stays awake for a while.  For the rest of the time there is the module's own
+ * thread: it sleeps there too, but stays away for a moment when it sees that others serve, so that
+ * it does not compete with them for a core and a lock.
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,6 +24,14 @@ enum { REST = 1, REST_LONGEST = 16, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 10
 
 /* Nanoseconds between looks where there is no descriptor to sleep in. */
 enum { BLIND = 100 * 1000 };
+
+/* Nanoseconds that a waiting thread stays awake after an arrival, at least and at most: longer when
+ * the next has come soon after it fell asleep. */
+enum { WARMTH_LEAST = 50 * 1000, WARMTH_MOST = 1000 * 1000 };
+
+/* A channel that has nothing to complete is looked at in one of so many visits: something of what
+ * was sent may have found no room in the system's buffers. */
+enum { SELDOM = 16 };
 
 /* Of channels that a waiting thread looks after while it sleeps. */
 enum { WATCHED = 16 };
@@ -58,9 +68,9 @@ void shmi_ofi_serve(struct shmi_net *net)
     try_serve(net);
 }
 
-/* Progress all channels that nobody else does just now.  Returns completions, and whether there is
- * something left to look after. */
-static unsigned attend(struct shmi_net *net, bool *is_unsettled)
+/* Progress the channels that have something to complete, or all, but for those that somebody else
+ * does just now.  Returns completions, and whether there is something left to look after. */
+static unsigned attend(struct shmi_net *net, bool all, bool *is_unsettled)
 {
     unsigned completed = 0;
     *is_unsettled = false;
@@ -69,11 +79,12 @@ static unsigned attend(struct shmi_net *net, bool *is_unsettled)
         return 0;
     }
     for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
-        if (!shmi_load_relaxed(&ch->is_unsettled)) {
+        enum under_way under_way = shmi_load_relaxed(&ch->under_way);
+        if (under_way == SETTLED) {
             continue;
         }
         *is_unsettled = true;
-        if (pthread_mutex_trylock(&ch->lock) == 0) {
+        if ((all || under_way == IN_FLIGHT) && pthread_mutex_trylock(&ch->lock) == 0) {
             completed += shmi_ofi_reap(ch);
             pthread_mutex_unlock(&ch->lock);
         }
@@ -88,7 +99,7 @@ static int watched(struct shmi_net *net, struct shmi_channel **channels)
     int n = 0;
     pthread_mutex_lock(&net->list);
     for (struct shmi_channel *ch = net->channels; ch != NULL && n < WATCHED; ch = ch->next) {
-        if (__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED)) {
+        if (shmi_load_relaxed(&ch->under_way) != SETTLED) {
             channels[n++] = ch;
         }
     }
@@ -96,7 +107,7 @@ static int watched(struct shmi_net *net, struct shmi_channel **channels)
     return n;
 }
 
-void shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns)
+bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns)
 {
     struct pollfd fds[WATCHED + 1];
     struct fid *fids[WATCHED + 1];
@@ -114,25 +125,45 @@ void shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
         }
     }
     if (n_fds != 0 && fi_trywait(net->fabric, fids, n_fds) != 0) {
-        return; /* there is something to read already */
+        return true;
     }
     ns = is_blind ? shmi_min(ns, BLIND) : ns;
     struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
                             .tv_nsec = (long)(ns % 1000000000u)};
     __atomic_fetch_add(&net->resting, 1, __ATOMIC_RELAXED);
-    ppoll(fds, (nfds_t)n_fds, &time, NULL);
+    bool is_woken = ppoll(fds, (nfds_t)n_fds, &time, NULL) > 0;
     __atomic_fetch_sub(&net->resting, 1, __ATOMIC_RELAXED);
+    return is_woken;
+}
+
+/* Something has arrived after a sleep. */
+static void warm_up(struct shmi_net *net, uint64_t fell_asleep)
+{
+    uint64_t now = shmi_ofi_now();
+    uint64_t warmth = shmi_load_relaxed(&net->warmth);
+    warmth = now - fell_asleep < warmth ? shmi_min(2 * warmth, WARMTH_MOST) : WARMTH_LEAST;
+    shmi_store_relaxed(&net->warmth, warmth);
+    shmi_store_relaxed(&net->warm_until, now + warmth);
 }
 
 void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
 {
     bool is_unsettled;
     shmi_ofi_serve(net);
-    unsigned completed = attend(net, &is_unsettled);
-    if (ns != 0 && completed == 0) {
-        struct shmi_channel *channels[WATCHED];
-        int n = is_unsettled ? watched(net, channels) : 0;
-        shmi_ofi_rest(net, channels, n, ns);
+    bool all = ns != 0 || __atomic_load_n(&net->visits, __ATOMIC_RELAXED) % SELDOM == 0;
+    unsigned completed = attend(net, all, &is_unsettled);
+    if (ns == 0 || completed != 0) {
+        return;
+    }
+    uint64_t now = shmi_ofi_now();
+    if (now < shmi_load_relaxed(&net->warm_until)) {
+        sched_yield();
+        return;
+    }
+    struct shmi_channel *channels[WATCHED];
+    int n = is_unsettled ? watched(net, channels) : 0;
+    if (shmi_ofi_rest(net, channels, n, ns)) {
+        warm_up(net, now);
     }
 }
 
@@ -195,7 +226,7 @@ static void *serve_peers(void *arg)
         bool is_unsettled;
         __atomic_store_n(&net->is_asleep, true, __ATOMIC_SEQ_CST);
         try_serve(net);
-        nap = next_nap(nap, attend(net, &is_unsettled));
+        nap = next_nap(nap, attend(net, true, &is_unsettled));
         if (is_unsettled && nap < NAP_LONGEST) { /* soon back: waking costs the caller more */
             __atomic_store_n(&net->is_asleep, false, __ATOMIC_SEQ_CST);
         }
