@@ -79,6 +79,14 @@ bad_cable() {
     "$lab" delay host2 off
 }
 
+# The software NPUs of different hosts.
+devices() {
+    for program in rma atomics signals collectives streams; do
+        check "device memory: $program, 4 PEs on 2 hosts" conforms --hosts 2 -n 4 \
+            -x SHMEM_DEVICE=sim "tests/device/$program"
+    done
+}
+
 # PE 1 is on another host than PE 0.
 lost_pe() {
     for doing in barrier wait put sleep; do
@@ -97,7 +105,8 @@ disturbed() { # <what the PEs do> <arguments of "lab">
     doing=$1
     shift
     (
-        sleep 3
+        wait_for 60 on host2 sh -c 'grep -qsz "faults/fault\$" /proc/[0-9]*/cmdline'
+        sleep 3 # for shmem_init
         now_ms >"$FAULT_TIME"
         "$lab" "$@"
     ) &
@@ -140,7 +149,7 @@ command -v mpirun >/dev/null || {
     echo "1..0 # SKIP there is no mpirun"
     exit 0
 }
-for part in ${LAB_PARTS:-several_hosts bad_cable lost_pe lost_network}; do
+for part in ${LAB_PARTS:-several_hosts devices bad_cable lost_pe lost_network}; do
     $part
 done
 finish
