@@ -34,4 +34,7 @@ SHMEM_VERBS_PORT=2 check "a port that is not there" refuses 'VERBS_PORT=2.*rxe0 
 SHMEM_VERBS_GID=77 check "a GID that is not there" refuses 'VERBS_GID=77.*no such GID'
 SHMEM_VERBS_GID=0 check "another GID of the port" conforms -n 2 tests/openshmem-conformance/signals
 conformance "2 PEs through the device" -n 2
+for program in rma atomics signals; do
+    check "$program, memory of an accelerator" conforms -n 2 tests/device/$program
+done
 finish
