@@ -175,120 +175,7 @@ SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
 
 #elif defined __CCE_AICORE__ || defined __NPU_ARCH__
 
-/* ---- AscendC: a scalar unit for each core, whose data cache is coherent with nothing --------- */
-
-#define SHMEMX_DEVICE static __aicore__ inline
-#define SHMEMX_GM     __gm__
-
-#define SHMEMX_BLOCK_SIZE() 1
-#define SHMEMX_BLOCK_RANK() 0
-#define SHMEMX_BLOCK_SYNC() ((void)0)
-#define SHMEMX_LINE         64
-
-SHMEMX_DEVICE void shmemx_fence_system(void)
-{
-    pipe_barrier(PIPE_ALL);
-    dsb((mem_dsb_t)0);
-}
-
-/* Write lines back to memory, and drop them, so that the next read comes from there.  A line has
- * one writer only, or data is lost: each word here that a device writes has a line of its own. */
-SHMEMX_DEVICE void shmemx_clean(SHMEMX_GM const void *addr, size_t len)
-{
-    uint64_t line = (uint64_t)addr & ~(uint64_t)(SHMEMX_LINE - 1);
-    for (; line < (uint64_t)addr + len; line += SHMEMX_LINE) {
-        dcci((__gm__ void *)line, SINGLE_CACHE_LINE, CACHELINE_OUT);
-    }
-    dsb((mem_dsb_t)0);
-}
-
-SHMEMX_DEVICE void shmemx_invalidate(SHMEMX_GM const void *addr, size_t len)
-{
-    shmemx_clean(addr, len);
-}
-
-SHMEMX_DEVICE uint64_t shmemx_load(SHMEMX_GM const uint64_t *word)
-{
-    shmemx_invalidate(word, sizeof(*word));
-    return *(volatile __gm__ const uint64_t *)word;
-}
-
-SHMEMX_DEVICE uint64_t shmemx_load_acquire(SHMEMX_GM const uint64_t *word)
-{
-    uint64_t value = shmemx_load(word);
-    dsb((mem_dsb_t)0);
-    return value;
-}
-
-SHMEMX_DEVICE void shmemx_store(SHMEMX_GM uint64_t *word, uint64_t value)
-{
-    *(volatile __gm__ uint64_t *)word = value;
-}
-
-SHMEMX_DEVICE void shmemx_store_release(SHMEMX_GM uint64_t *word, uint64_t value)
-{
-    shmemx_fence_system();
-    shmemx_store(word, value);
-    shmemx_clean(word, sizeof(*word));
-}
-
-/* The last word of a slot: its line leaves the cache as a whole. */
-SHMEMX_DEVICE void shmemx_store_last(SHMEMX_GM uint64_t *word, uint64_t value)
-{
-    shmemx_store(word, value);
-    shmemx_clean(word, sizeof(*word));
-}
-
-SHMEMX_DEVICE void shmemx_relax(void)
-{
-    for (volatile int i = 0; i < 16; i++) {
-    }
-}
-
-/* The system counter runs at 50 MHz. */
-SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
-{
-    return (uint64_t)get_sys_cnt() * 20;
-}
-
-/* The scalar unit has no atomics on global memory that return a value: only words that no other
- * core, host or device changes at the time.  The library gives such devices no direct atomics, and
- * rings with one producer each. */
-SHMEMX_DEVICE uint64_t shmemx_amo8(SHMEMX_GM uint64_t *word, int op, uint64_t value,
-                                   uint64_t expected)
-{
-    uint64_t old = shmemx_load_acquire(word);
-    uint64_t now = op == SHMEMX_SET || op == SHMEMX_SWAP ? value
-                   : op == SHMEMX_CSWAP                  ? (old == expected ? value : old)
-                   : op == SHMEMX_ADD                    ? old + value
-                   : op == SHMEMX_AND                    ? (old & value)
-                   : op == SHMEMX_OR                     ? (old | value)
-                   : op == SHMEMX_XOR                    ? (old ^ value)
-                                                         : old;
-    if (op != SHMEMX_FETCH) {
-        shmemx_store_release(word, now);
-    }
-    return old;
-}
-
-SHMEMX_DEVICE uint32_t shmemx_amo4(SHMEMX_GM uint32_t *word, int op, uint32_t value,
-                                   uint32_t expected)
-{
-    (void)word;
-    (void)op;
-    (void)value;
-    (void)expected;
-    return 0;
-}
-
-SHMEMX_DEVICE void shmemx_move(SHMEMX_GM void *dst, SHMEMX_GM const void *src, size_t len)
-{
-    shmemx_invalidate(src, len);
-    for (size_t i = 0; i < len; i++) {
-        ((__gm__ char *)dst)[i] = ((__gm__ const char *)src)[i];
-    }
-    shmemx_clean(dst, len);
-}
+#include "shmemx_platform_ascendc.h"
 
 #else
 
@@ -425,12 +312,13 @@ SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
 
 #endif
 
-/* What the kernel has written is there for the host that a command tells of it.  On a CPU and an
- * NPU the last store of a slot, or the cleaning of the data, has seen to that. */
+/* What the kernel has written is there for the host that a command tells of it.  On a CPU the last
+ * store of a slot has seen to that; on an NPU the cleaning of the data, but not for what its copy
+ * engines write. */
 SHMEMX_DEVICE void shmemx_fence_data(void)
 {
-#if defined __CUDACC__
-    __threadfence_system();
+#if defined __CUDACC__ || defined __CCE_AICORE__ || defined __NPU_ARCH__
+    shmemx_fence_system();
 #endif
 }
 
