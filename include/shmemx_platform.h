@@ -305,7 +305,11 @@ SHMEMX_DEVICE void shmemx_invalidate(const void *addr, size_t len)
 
 SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
 {
-    if (dst != src) {
+    if (len == 8) { /* a word that somebody waits for is stored once; memcpy may do it twice */
+        __builtin_memcpy(dst, src, 8);
+    } else if (len == 4) {
+        __builtin_memcpy(dst, src, 4);
+    } else if (dst != src) {
         memcpy(dst, src, len);
     }
 }
