@@ -135,23 +135,16 @@ static void serve(uint64_t number)
                     SHMI_NOW);
 }
 
-/* What comes through a network has to be taken in by somebody, and ends a nap. */
+/* Others take in what comes through a network: one more who did would only be in their way. */
 static void be_patient(long look)
 {
     if (look < LOOKS) {
         shmi_pause();
-        return;
-    }
-    shmi_progress();
-    if (look < LOOKS + YIELDS) {
+    } else if (look < LOOKS + YIELDS) {
         sched_yield();
-        return;
-    }
-    size_t naps = (size_t)(look - LOOKS - YIELDS);
-    uint64_t ns = shmi_min(naps * NAP_MIN_NS / 8 + NAP_MIN_NS, NAP_MAX_NS);
-    if (shmi_network.net != NULL) {
-        shmi_network.transport->progress(shmi_network.net, ns);
     } else {
+        size_t naps = (size_t)(look - LOOKS - YIELDS);
+        size_t ns = shmi_min(naps * NAP_MIN_NS / 8 + NAP_MIN_NS, NAP_MAX_NS);
         struct timespec nap = {.tv_nsec = (long)ns};
         nanosleep(&nap, NULL);
     }
@@ -168,6 +161,9 @@ static void *run(void *unused)
             serve(next++);
             look = 0;
         } else {
+            if (look == LOOKS) {
+                shmi_quiet(agent.ctx); /* nobody need look after its answers any more */
+            }
             be_patient(look++);
         }
     }
@@ -191,6 +187,7 @@ static uint64_t take(const char *who, int pe)
         if (IS_FREE(found)) {
             agent.known[pe] = found >> 1;
         } else {
+            shmi_progress();
             be_patient(look++);
         }
     }
@@ -198,12 +195,12 @@ static uint64_t take(const char *who, int pe)
     return agent.known[pe];
 }
 
-/* No need to wait until that is known there: my next atomic on it comes after it. */
 static void give_back(const char *who, uint64_t served, int pe)
 {
     agent.known[pe] = served;
     shmi_amo(who, &shmi_ctx_default, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(served), 0,
              SHMI_LATER, pe);
+    shmi_quiet(&shmi_ctx_default); /* or all who wait look after it, again and again */
     pthread_mutex_unlock(&agent.lock);
 }
 

@@ -265,11 +265,11 @@ int shmi_npu_join(void)
     int rc = exchange();
     rc = rc == 0 ? shmi_memory_open_device() : rc;
     if (rc == 0) {
-        rc = needs_agents() ? shmi_hbm_agent_open() : 0;
-    }
-    if (rc == 0) {
         shmi_hbm_on = true;
         shmi_segment_set_open(false); /* a caller's buffer may be device memory from now on */
+        rc = needs_agents() ? shmi_hbm_agent_open() : 0; /* its thread reads these */
+    }
+    if (rc == 0) {
         shmi_debug("device: %s, %s; %zu MiB of symmetric device memory",
                    shmi_accelerator.device->name, shmi_accelerator.facts.what,
                    shmi_segments[SHMI_SEGMENT_DEVICE].len >> 20);
