@@ -40,7 +40,7 @@ greet() { # <from> <to> [time]
         close($peer);' "$tmp" &
     wait_for 20 [ -e "$tmp/ready" ] || return 1
     on "$1" perl -MIO::Socket::INET -MTime::HiRes=time -e '
-        my $peer = IO::Socket::INET->new(PeerAddr => "$ARGV[0]:7000", Timeout => 2) or exit 1;
+        my $peer = IO::Socket::INET->new(PeerAddr => "$ARGV[0]:7000", Timeout => 5) or exit 1;
         my $begun = time();
         print $peer "hello\n";
         exit 1 if <$peer> ne "hello\n";
@@ -95,14 +95,20 @@ network() {
     check "who both see the others" greet host1 host3
     "$lab" heal host1 host2
     check "and healed" greet host2 host1
-    "$lab" delay host1 30ms loss 0.1%
+    check "the head's address is its own, whatever is plugged into the switch" \
+        [ "$(on head cat /sys/class/net/br0/addr_assign_type)" = 3 ]
+    check "a host and the head, before its cable changes" greet host1 head
+    "$lab" delay host1 300ms loss 0.1%
     if [ $? = 2 ]; then
         skip "a slow cable" "neither netem nor tests/lab/cable"
         return
     fi
-    check "a slow cable" greet host1 host2 30
+    check "a slow cable to another host" greet host1 host2 300
+    check "and to the head" greet host1 head 300
     "$lab" delay host1 off
-    check "and a fast one" no greet host1 host2 20
+    check "and it is as good as new to the head" greet host1 head
+    check "and to another host" greet host1 host2
+    check "and fast" no greet host1 host2 200
 }
 
 jobs_in_it() {
