@@ -3,20 +3,33 @@
 #include "bench.h"
 
 #include <shmem.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { WINDOW = 64, RATE_ITERS = 8192 };
 
-/* Where a test's local side lies: in ordinary memory or in the symmetric heap. */
-static const bool private = false, symmetric = true;
+/* Where a test's local side lies: at the beginning of a page; 16 bytes further, where malloc puts
+ * whatever is large; in the symmetric heap. */
+enum side { PRIVATE, MALLOCED, SYMMETRIC };
+static const enum side private = PRIVATE, malloced = MALLOCED, symmetric = SYMMETRIC;
 
-static bool is_symmetric(const struct bench_subject *subject)
+static char *local(enum side side, char *in_heap)
 {
-    return *(const bool *)subject->arg;
+    static char *from_malloc;
+    if (side == SYMMETRIC)
+        return in_heap;
+    if (side == PRIVATE)
+        return bench.private;
+    if (from_malloc == NULL) {
+        from_malloc = (char *)aligned_alloc(4096, bench.buffer + 4096) + 16;
+        memset(from_malloc, 3, bench.buffer);
+    }
+    return from_malloc;
 }
 
 static void put(const struct bench_subject *subject, size_t size, long iters)
 {
-    const char *source = is_symmetric(subject) ? bench_source(bench.area) : bench.private;
+    const char *source = local(*(const enum side *)subject->arg, bench_source(bench.area));
     for (long i = 0; i < iters; i++) {
         shmem_putmem_nbi(bench_dest(bench.area), source, size, bench.peer);
         if (i % WINDOW == WINDOW - 1)
@@ -27,7 +40,7 @@ static void put(const struct bench_subject *subject, size_t size, long iters)
 
 static void get(const struct bench_subject *subject, size_t size, long iters)
 {
-    char *dest = is_symmetric(subject) ? bench_dest(bench.area) : bench.private;
+    char *dest = local(*(const enum side *)subject->arg, bench_dest(bench.area));
     for (long i = 0; i < iters; i++) {
         shmem_getmem_nbi(dest, bench_source(bench.area), size, bench.peer);
         if (i % WINDOW == WINDOW - 1)
@@ -82,25 +95,25 @@ static long iters_of(size_t size)
     return iters < 4 ? 4 : iters > 1024 ? 1024 : iters;
 }
 
-static void put_bandwidth(const char *name, const char *best, const bool *from, size_t size)
+static void put_bandwidth(const char *name, const char *best, const enum side *from, size_t size)
 {
     struct bench_subject subjects[1 + BENCH_COPIES] = {
         {.name = name, .run = put, .arg = from, .unit = BENCH_MB_S}};
     int n = 1;
     if (bench.mine != NULL)
         n += bench_copies(&subjects[1], BENCH_MB_S, bench_dest(bench.theirs),
-                          *from == symmetric ? bench_source(bench.mine) : bench.private, size);
+                          *from == SYMMETRIC ? bench_source(bench.mine) : bench.private, size);
     bench_measure(subjects, n, size, iters_of(size), best);
 }
 
-static void get_bandwidth(const char *name, const char *best, const bool *to, size_t size)
+static void get_bandwidth(const char *name, const char *best, const enum side *to, size_t size)
 {
     struct bench_subject subjects[1 + BENCH_COPIES] = {
         {.name = name, .run = get, .arg = to, .unit = BENCH_MB_S}};
     int n = 1;
     if (bench.mine != NULL)
         n += bench_copies(&subjects[1], BENCH_MB_S,
-                          *to == symmetric ? bench_dest(bench.mine) : bench.private,
+                          *to == SYMMETRIC ? bench_dest(bench.mine) : bench.private,
                           bench_source(bench.theirs), size);
     bench_measure(subjects, n, size, iters_of(size), best);
 }
@@ -123,6 +136,8 @@ int main(int argc, char **argv)
             put_bandwidth("put_bw_sym", "bare_put_bw_sym", &symmetric, sizes[i]);
         if (bench_wanted("get_bw"))
             get_bandwidth("get_bw", "bare_get_bw", &private, sizes[i]);
+        if (bench_wanted("get_bw_malloc"))
+            get_bandwidth("get_bw_malloc", "bare_get_bw_malloc", &malloced, sizes[i]);
         if (bench_wanted("get_bw_sym"))
             get_bandwidth("get_bw_sym", "bare_get_bw_sym", &symmetric, sizes[i]);
     }

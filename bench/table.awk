@@ -51,6 +51,7 @@ BEGIN {
     define("put_bw", "bare_put_bw", "bare", 1.05, 1048576)
     define("put_bw_sym", "bare_put_bw_sym", "bare", 1.05, 1048576)
     define("get_bw", "bare_get_bw", "bare", 1.05, 1048576)
+    define("get_bw_malloc", "bare_get_bw_malloc")
     define("get_bw_sym", "bare_get_bw_sym", "bare", 1.05, 1048576)
 }
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Lengths from which on copy.c chooses the instructions itself, instead of the C library. */
-#define SHMI_COPY_LARGE (256 * 1024)
+/* Lengths from which on it matters which instructions copy; copy.c chooses. */
+#define SHMI_COPY_LARGE 2048
 
 void shmi_copy_large(void *dst, const void *src, size_t len);
 
