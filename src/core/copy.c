@@ -2,16 +2,16 @@
 /*
  * copy.c -- large copies.
  *
- * On x86 there are three ways.  Wide loads and stores, these on whole lines, are best while all is in
- * the caches of the core, and do not mind how source and destination lie to each other.  From some
- * hundred KiB the processor's own copy (rep movsb) is best: it writes whole lines without reading
- * them first, and they stay in the cache for whoever reads them next.  What is larger than a core's
- * share of the last cache would only push out everything else: it is streamed past it.
+ * On x86 there are three ways.  Wide loads and stores, these on whole lines, are best while all is
+ * in the caches of the core, and do not mind how source and destination lie to each other.  From
+ * some hundred KiB the processor's own copy (rep movsb) is best: it writes whole lines without
+ * reading them first, and they stay in the cache for whoever reads them next.  What is larger than
+ * a core's share of the last cache would only push out everything else: it is streamed past it.
  *
  * The C library's memcpy repeats from 2 KiB on, and does not look out for what that can cost: where
- * the destination lies a few bytes further into its page than the source, AMD's Zen 3 takes the loads
- * to depend on the stores and is twenty times slower.  That is not rare: malloc puts large blocks 16
- * bytes into a page, and they are got from symmetric memory that begins one.
+ * the destination lies a few bytes further into its page than the source, AMD's Zen 3 takes the
+ * loads to depend on the stores and is twenty times slower.  That is not rare: malloc puts large
+ * blocks 16 bytes into a page, and they are got from symmetric memory that begins one.
  */
 #include "core/copy.h"
 
@@ -43,10 +43,17 @@ static bool is_slow_to_repeat(const void *dst, const void *src)
     return further > 0 && further < 32;
 }
 
-__attribute__((target("avx"))) static void copy_wide(char *dst, const char *src, size_t len)
+/* Copies up to where the destination begins a line. */
+static size_t copy_to_line(char *dst, const char *src)
 {
     size_t head = (size_t) - (uintptr_t)dst % SHMI_LINE;
     memcpy(dst, src, head);
+    return head;
+}
+
+__attribute__((target("avx"))) static void copy_wide(char *dst, const char *src, size_t len)
+{
+    size_t head = copy_to_line(dst, src);
     dst += head;
     src += head;
     len -= head;
@@ -69,8 +76,7 @@ __attribute__((target("avx"))) static void copy_wide(char *dst, const char *src,
 
 static void copy_stream(char *dst, const char *src, size_t len)
 {
-    size_t head = (size_t) - (uintptr_t)dst % SHMI_LINE;
-    memcpy(dst, src, head);
+    size_t head = copy_to_line(dst, src);
     dst += head;
     src += head;
     len -= head;
