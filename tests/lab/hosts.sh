@@ -9,12 +9,13 @@ LAB_NAME=t$$
 LAB_BUILD=$build
 LAB_SHARE=$tmp
 export LAB_NAME LAB_BUILD LAB_SHARE
-trap '"$lab" down; rm -rf "$tmp"' EXIT
+trap 'trap "" INT TERM HUP; "$lab" down; rm -rf "$tmp"' EXIT
 cd "$build" || exit 2
 
-# need_lab <arguments of "lab up">: or skip everything, saying why.
+# need_lab <arguments of "lab up">: or skip everything, saying why.  The lab ends with this script,
+# even if it is killed.
 need_lab() {
-    "$lab" up "$@" 9>&- >"$tmp/up" 2>&1 && return
+    "$lab" up "$@" --with $$ 9>&- >"$tmp/up" 2>&1 && return
     [ $? = 77 ] || { cat "$tmp/up" >&2 && exit 1; }
     echo "1..0 # SKIP $(cat "$tmp/up")"
     exit 0
@@ -29,11 +30,12 @@ now_ms() {
 }
 
 # job <arguments of "lab run">: sets status; took, in milliseconds; files out, err.  It may take
-# $limit seconds.
+# $limit seconds.  A shell hears signals while it waits, and not while a command runs before it.
 limit=150
 job() {
     begun=$(now_ms)
-    timeout -k 10 $((limit + 30)) "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    timeout -k 10 $((limit + 30)) "$lab" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    wait $!
     status=$?
     took=$(($(now_ms) - begun))
     cat "$tmp/out" "$tmp/err" >"$tmp/both"

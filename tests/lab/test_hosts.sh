@@ -118,8 +118,9 @@ disturbed() { # <what the PEs do> <arguments of "lab">
                 "$lab" "$@"
             fi
         ) &
+        striking=$!
         job --timeout 60 --hosts 2 -n 2 -x FAULT_DELAY=60000 "$fault" kill "$doing"
-        wait $!
+        wait $striking
         [ ! -e "$tmp/struck" ] || return 0
         sed "s/^/# try $try, no PE on host2 in 40 seconds: /" "$tmp/both" >&2
     done

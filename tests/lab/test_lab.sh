@@ -28,6 +28,12 @@ is_gone() { # <name>
     has_no_processes "$1" && [ ! -e "/run/npushmem-lab/$1" ]
 }
 
+# Somebody sleeps for 61 seconds in that lab.
+is_slept_in() { # <name>
+    timeout 30 env LAB_NAME="$1" "$lab" exec host1 \
+        sh -c 'grep -qsz "^61$" /proc/[0-9]*/cmdline' 2>/dev/null
+}
+
 # A word sent to port 7000 of one host from another, and back.
 greet() { # <from> <to> [time]
     on "$2" perl -MIO::Socket::INET -e '
@@ -151,6 +157,20 @@ killed() {
     check "killed, its lab ends" wait_for 20 has_no_processes run$pid
     LAB_NAME=none "$lab" down
     check "and down removes the directory" is_gone run$pid
+    # shellcheck disable=SC2016  # for the other script, with a job in its lab
+    setsid sh -c '. "$(dirname "$0")/hosts.sh"; need_lab 1; job -n 1 sleep 61' \
+        "$src/tests/lab/test_lab.sh" "$src" "$build" &
+    pid=$!
+    check "another script runs a job" wait_for 40 is_slept_in t$pid
+    kill -TERM -$pid
+    wait $pid
+    check "its processes are told to end: the lab ends" is_gone t$pid
+    sleep 62 &
+    pid=$!
+    check "a lab for a process" env LAB_NAME="o$$" "$lab" up 1 --with $pid
+    kill -9 $pid
+    wait $pid 2>/dev/null
+    check "which is killed: the lab ends" wait_for 20 is_gone "o$$"
 }
 
 mounts=$(cat /proc/self/mounts)
@@ -164,7 +184,8 @@ if command -v mpirun >/dev/null; then
 else
     skip "jobs" "there is no mpirun"
 fi
-check "a second lab, with little shared memory" env LAB_NAME="s$$" "$lab" up 1 --shm 1m
+check "a second lab, with little shared memory" \
+    env LAB_NAME="s$$" "$lab" up 1 --shm 1m --with $$
 check "there is no more of it" no env LAB_NAME="s$$" "$lab" exec host1 \
     dd if=/dev/zero of=/dev/shm/much bs=1M count=2
 check "the first goes on" on host3 true
