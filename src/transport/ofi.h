@@ -10,6 +10,7 @@
  * addresses, so that channels do not disturb one another.
  *
  *     ofi_net.c       open, connect, close; what the provider can do
+ *     ofi_start.c     libfabric's own start
  *     ofi_memory.c    registration: exposed memory, and private buffers
  *     ofi_channel.c   endpoints of channels, operations in flight and their completion
  *     ofi_data.c      put, get, amo, put_signal, fence, quiet
@@ -89,6 +90,7 @@ struct shmi_net {
     bool endpoint_mr;  /* and belong to an endpoint */
     bool is_ordered;   /* a write or an atomic is not seen before an earlier write */
     bool read_flushes; /* a read comes after earlier writes, and so proves them done */
+    bool must_fetch;   /* an atomic that fetches nothing does harm */
     size_t inject_len;
     size_t piece_len; /* the longest single operation */
     long timeout;     /* seconds without an answer, 0 for ever */
@@ -193,6 +195,9 @@ static inline uint64_t shmi_ofi_now(void)
 int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *fd);
 int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *started,
                       struct fid_cq *arrived, struct fid_ep **ep);
+
+/* ofi_start.c */
+void shmi_ofi_start(void);
 
 /* ofi_memory.c */
 int shmi_ofi_expose(struct shmi_net *net, const struct shmi_memory *mem, uint64_t *key);

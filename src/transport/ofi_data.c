@@ -107,7 +107,7 @@ static ssize_t start_amo(struct shmi_channel *ch, struct op *op, fi_addr_t peer,
         return fi_compare_atomicmsg(ch->ep, &msg, &compare, &op->desc, 1, &result, &op->desc, 1,
                                     flags);
     }
-    if (op->amo.fetch != NULL) {
+    if (op->amo.fetch != NULL || ch->net->must_fetch) {
         return fi_fetch_atomicmsg(ch->ep, &msg, &result, &op->desc, 1, flags);
     }
     return fi_atomicmsg(ch->ep, &msg, flags);

@@ -152,6 +152,7 @@ static int choose_provider(struct shmi_net *net, struct shmi_net_facts *facts)
      * says that there is something to do. */
     setenv("FI_OFI_RXM_CM_PROGRESS_INTERVAL", "200", 0);
     if (rc == 0) {
+        shmi_ofi_start();
         rc = ask(net, hints, WANTED_ORDER);
     }
     if (hints != NULL && net->info == NULL) {
@@ -195,6 +196,9 @@ static void learn(struct shmi_net *net)
                                  info->ep_attr->max_order_waw_size >= ORDERED_LEAST);
     net->read_flushes = stream || ((order & FI_ORDER_RAW) != 0 &&
                                    info->ep_attr->max_order_raw_size >= ORDERED_LEAST);
+    /* Its target gives back the buffer of a reported atomic that fetches nothing, and its source
+     * gives it back once more: from then on all buffers are that one. */
+    net->must_fetch = strcmp(info->fabric_attr->prov_name, "shm") == 0;
     net->inject_len = info->tx_attr->inject_size;
     net->piece_len = info->ep_attr->max_msg_size;
     if (net->is_ordered && !stream) {
