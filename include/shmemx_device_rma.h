@@ -61,6 +61,7 @@ SHMEMX_DEVICE int shmemx_device_enter(shmemx_device_t *dev, SHMEMX_GM void *cont
                 shmemx_device_ring(dev, (block + i) % dev->context->n_cores);
             if (shmemx_amo8(&ring->attached, SHMEMX_CSWAP, 1, 0) == 0) {
                 dev->ring = ring;
+                shmemx_invalidate(ring, sizeof(*ring)); /* another core may have had it */
                 return shmemx_ring_check(ring);
             }
         }
@@ -74,6 +75,8 @@ SHMEMX_DEVICE int shmemx_device_enter(shmemx_device_t *dev, SHMEMX_GM void *cont
 SHMEMX_DEVICE void shmemx_device_leave(shmemx_device_t *dev)
 {
     if ((dev->ring->flags & SHMEMX_RING_SHARED) == 0) {
+        shmemx_store(&dev->ring->left, dev->ring->ticket);
+        shmemx_clean(dev->ring, sizeof(*dev->ring));
         shmemx_amo8(&dev->ring->attached, SHMEMX_SET, 0, 0);
     }
 }

@@ -249,7 +249,9 @@ typedef struct {
     uint32_t log2_slots, flags;
     uint64_t index; /* for diagnosis: which ring */
     uint64_t attached;
-    uint64_t pad[3]; /* two lines in all */
+    uint64_t left;   /* `ticket` when a block last left: for a host that sees only what is written
+                        back to memory */
+    uint64_t pad[2]; /* two lines in all */
 } shmemx_producer_t;
 
 #define SHMEMX_CTL(ring) ((SHMEMX_GM shmemx_ring_ctl_t *)(uintptr_t)(ring)->ctl)

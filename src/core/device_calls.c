@@ -183,8 +183,9 @@ static int launch(const char *who, const char *name, shmemx_kernel_t *fn, unsign
 {
     struct shmi_npu *npu = shmi_npu_enter(who);
     struct shmi_kernel kernel = {fn, name, n_blocks, args, args_len};
-    shmi_engine_wake();
-    return result(who, shmi_accelerator.device->launch(npu, stream, &kernel));
+    int rc = shmi_accelerator.device->launch(npu, stream, &kernel);
+    shmi_engine_wake(); /* which asks the device, that knows of it now */
+    return result(who, rc);
 }
 
 int shmemx_launch(shmemx_kernel_t *kernel, unsigned n_blocks, const void *args, size_t args_len,

@@ -18,6 +18,7 @@
 #include "core/base/log.h"
 #include "core/base/topology.h"
 #include "core/coll.h"
+#include "core/hbm.h"
 #include "core/order.h"
 #include "core/wait.h"
 #include "device/device.h"
@@ -29,6 +30,8 @@ enum {
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
     SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
+    LINGER_NS = 20000 * 1000, /* where launches are not seen: a kernel may still run, or come ... */
+    UNSEEN_NS = 2000 * 1000,  /* ... and later its first command waits so long at most */
     TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
     MEETING_NS = 2000 * 1000, /* a barrier that takes longer is its team's thread's to wait for */
     LOOKS = 16,               /* of an idle engine, between looks at the clock */
@@ -289,6 +292,16 @@ static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_
     shmi_ring_reply(&of->ring, cmd, ticket, value, SHMEMX_OK);
 }
 
+/* Of a ring in device memory: who posts is attached, or has left word of how much. */
+static bool may_have_come(const struct shmi_engine_ring *of)
+{
+    const struct shmi_kernels *kernels = of->owner;
+    unsigned index = (unsigned)(of - kernels->ring);
+    const shmemx_producer_t *producer = &kernels->producer[index];
+    return index >= kernels->n_cores || shmi_load_relaxed(&producer->attached) != 0 ||
+           shmi_load_relaxed(&producer->left) > of->ring.next;
+}
+
 /* Take what there is, at most a pass.  How many. */
 static unsigned serve(struct shmi_engine_ring *of)
 {
@@ -296,6 +309,9 @@ static unsigned serve(struct shmi_engine_ring *of)
     uint64_t ticket;
     unsigned n = 0;
     int rc = 0;
+    if (of->owner->far_len != 0 && may_have_come(of)) {
+        shmi_ring_fetch(&of->ring, PASS);
+    }
     while (!of->dead && n < PASS && (rc = shmi_ring_take(&of->ring, &cmd, &ticket)) == 1) {
         dispatch(of, ticket, &cmd);
         n++;
@@ -348,9 +364,10 @@ static void look_for_trouble(struct shmi_kernels *kernels, uint64_t now)
 }
 
 /* May commands come at any moment? */
-static bool is_busy(const struct shmi_kernels *kernels)
+static bool is_busy(const struct shmi_kernels *kernels, uint64_t idle_ns)
 {
-    if (shmi_accelerator.npu != NULL && shmi_accelerator.device->busy(shmi_accelerator.npu)) {
+    if (shmi_accelerator.npu != NULL && (shmi_accelerator.device->busy(shmi_accelerator.npu) ||
+                                         (shmi_accelerator.facts.unseen && idle_ns < LINGER_NS))) {
         return true;
     }
     for (; kernels != NULL; kernels = kernels->next) {
@@ -363,12 +380,13 @@ static bool is_busy(const struct shmi_kernels *kernels)
     return false;
 }
 
-static void sleep_until_woken(uint64_t ns)
+/* Has somebody? */
+static bool sleep_until_woken(uint64_t ns)
 {
     struct timespec time = {.tv_nsec = (long)ns};
     shmi_store_release(&engine.asleep, 1);
     syscall(SYS_futex, &engine.asleep, FUTEX_WAIT_PRIVATE, 1, &time, NULL, 0);
-    shmi_store_release(&engine.asleep, 0);
+    return __atomic_exchange_n(&engine.asleep, 0, __ATOMIC_ACQ_REL) == 0;
 }
 
 void shmi_engine_wake(void)
@@ -378,14 +396,27 @@ void shmi_engine_wake(void)
     }
 }
 
-static void idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
+/* Is there reason to be quick again? */
+static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
     if (!busy) {
-        sleep_until_woken(SLEEP_NS);
-    } else if (idle_ns >= YIELD_NS) {
-        sleep_until_woken(NAP_NS);
-    } else if (idle_ns >= spin_ns) {
+        return sleep_until_woken(shmi_accelerator.facts.unseen ? UNSEEN_NS : SLEEP_NS);
+    }
+    if (idle_ns >= YIELD_NS) {
+        return sleep_until_woken(NAP_NS);
+    }
+    if (idle_ns >= spin_ns) {
         sched_yield();
+    }
+    return false;
+}
+
+/* What producers have in device memory, as it is now. */
+static void look_far(struct shmi_kernels *kernels)
+{
+    shmi_hbm_copy(kernels->diagnosis, kernels->far, kernels->far_len);
+    if (!kernels->told && kernels->diagnosis->state == 2) { /* the rest of it was there before */
+        shmi_hbm_copy(kernels->diagnosis, kernels->far, kernels->far_len);
     }
 }
 
@@ -394,6 +425,9 @@ static unsigned turn(uint64_t now, bool looks)
 {
     unsigned n = 0;
     for (struct shmi_kernels *kernels = engine.first; kernels != NULL; kernels = kernels->next) {
+        if (kernels->far_len != 0) {
+            look_far(kernels);
+        }
         for (unsigned i = 0; i < kernels->n_rings; i++) {
             n += serve(&kernels->ring[i]);
         }
@@ -438,7 +472,7 @@ static void *run_engine(void *unused)
         pthread_mutex_lock(&engine.lock);
         unsigned n = look(now, looks, busy && idle_ns < spin_ns ? LOOKS : 1);
         if (n == 0 && (looks || idle_ns > YIELD_NS)) {
-            busy = is_busy(engine.first);
+            busy = is_busy(engine.first, idle_ns);
         }
         pthread_mutex_unlock(&engine.lock);
         if (n != 0) {
@@ -447,7 +481,7 @@ static void *run_engine(void *unused)
             continue;
         }
         idle_since = idle_since == 0 ? now_ns() : idle_since;
-        idle(idle_ns, spin_ns, busy);
+        idle_since = idle(idle_ns, spin_ns, busy) ? 0 : idle_since;
     }
     return NULL;
 }

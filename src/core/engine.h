@@ -63,6 +63,8 @@ struct shmi_kernels {
     unsigned n_rings, n_cores;
     shmemx_producer_t *producer; /* as the host sees them */
     shmemx_diagnosis_t *diagnosis;
+    const void *far;          /* the diagnosis and behind it the producers, in device memory, ... */
+    size_t far_len;           /* ... of which the above are copies; 0: they are not */
     bool told;                /* the diagnosis has been */
     struct shmi_team **team;  /* the engine's own twins of the teams, by number */
     struct shmi_worker *coll; /* their threads */
@@ -77,7 +79,7 @@ struct shmi_kernels {
 int shmi_engine_add(struct shmi_kernels *kernels);
 void shmi_engine_remove(struct shmi_kernels *kernels);
 
-/* A kernel is about to start: look at once. */
+/* A kernel is about to run: look at once. */
 void shmi_engine_wake(void);
 
 /* ---- between the files of the engine --------------------------------------------------------- */

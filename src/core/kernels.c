@@ -6,6 +6,9 @@
  * addresses that kernels know it by:
  *
  *     | context | diagnosis | producers | teams | tables of regions, of teams | rings ... |
+ *
+ * Where kernels reach no host memory, it is in device memory, and the host has a copy: what it
+ * writes is told there, and the engine looks there for what kernels have written.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +38,8 @@ enum { MAX_RINGS = 1024 };
 /* A context, as the host knows it. */
 struct context {
     struct shmi_kernels kernels; /* first: the engine's part */
-    char *here;                  /* the shared memory, to the host */
+    char *here;                  /* the shared memory, to the host; or the copy of it */
+    char *far;                   /* in device memory, if it is a copy; else NULL */
     uint64_t there;              /* and to kernels */
     size_t len;
     shmemx_device_context_t *shared;
@@ -81,19 +85,33 @@ static size_t len_of_team(void)
 
 /* ---- the memory ------------------------------------------------------------------------------ */
 
+/* Device memory, and a copy of it here. */
+static int allocate_far(struct context *c, size_t len, void **here, void **there)
+{
+    *here = aligned_alloc(SHMI_LINE, in_lines(len));
+    if (*here == NULL) {
+        return -ENOMEM;
+    }
+    int rc = shmi_accelerator.device->alloc(shmi_accelerator.npu, len, SHMI_LINE, there);
+    if (rc != 0) {
+        free(*here);
+        return rc;
+    }
+    memset(*here, 0, len);
+    c->far = *there;
+    return 0;
+}
+
 static int allocate(struct context *c, size_t len)
 {
     void *here = NULL, *there = NULL;
     if (shmi_accelerator.npu != NULL) {
+        shmi_accelerator.device->enter(shmi_accelerator.npu);
         int rc = shmi_accelerator.device->alloc_host(shmi_accelerator.npu, len, &here, &there);
-        if (rc == -ENOTSUP) {
-            shmi_error("no context for kernels: those of this device reach no host memory, where "
-                       "their rings would be");
-        } else if (rc != 0) {
+        rc = rc == -ENOTSUP ? allocate_far(c, len, &here, &there) : rc;
+        if (rc != 0) {
             shmi_error("cannot get %zu bytes that kernels and the host share: %s", len,
                        strerror(-rc));
-        }
-        if (rc != 0) {
             return rc;
         }
     } else {
@@ -113,7 +131,10 @@ static int allocate(struct context *c, size_t len)
 
 static void deallocate(struct context *c)
 {
-    if (c->here != NULL && c->on_device) {
+    if (c->far != NULL) {
+        shmi_accelerator.device->free(shmi_accelerator.npu, c->far);
+        free(c->here);
+    } else if (c->here != NULL && c->on_device) {
         shmi_accelerator.device->free_host(shmi_accelerator.npu, c->here);
     } else if (c->here != NULL) {
         munmap(c->here, c->len);
@@ -124,6 +145,14 @@ static void deallocate(struct context *c)
 static uint64_t there(const struct context *c, const void *here)
 {
     return c->there + (uint64_t)((const char *)here - c->here);
+}
+
+/* Kernels see what the host has written, too. */
+static void tell(const struct context *c, const void *here, size_t len)
+{
+    if (c->far != NULL) {
+        shmi_hbm_copy(c->far + ((const char *)here - c->here), here, len);
+    }
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */
@@ -220,6 +249,8 @@ static void describe_team(struct context *c, unsigned number, const struct shmi_
         .slots = meets ? there(c, slots) : 0,
         .direct = direct & ~(1ull << 63),
     };
+    tell(c, tables, len_of_team());
+    tell(c, &c->team[number], sizeof(c->team[number]));
 }
 
 /* Collective over the team: a number that none of its members has given to another.  -1: there is
@@ -242,6 +273,7 @@ static int add_team(const char *who, struct context *c, struct shmi_team *team)
     if (number >= c->kernels.n_teams) {
         c->kernels.n_teams = number + 1;
         __atomic_store_n(&c->shared->n_teams, number + 1, __ATOMIC_RELEASE);
+        tell(c, &c->shared->n_teams, sizeof(c->shared->n_teams));
     }
     return (int)number;
 }
@@ -268,6 +300,9 @@ static int make_rings(struct context *c, char *at, unsigned log2, size_t ring_le
         }
         shmi_ring_introduce(&ring->ring, &c->kernels.producer[i], there(c, here),
                             there(c, c->kernels.diagnosis), timeout_ns, i);
+        if (c->far != NULL) {
+            shmi_ring_set_far(&ring->ring, c->far + (here - c->here), shmi_hbm_copy);
+        }
     }
     return 0;
 }
@@ -331,7 +366,13 @@ static int lay_out(struct context *c)
         describe_region(c, r, c->here + regions + r * len_of_region());
     }
     c->shared->mixed = is_mixed(c);
-    return make_rings(c, c->here + rings, log2, ring_len);
+    rc = make_rings(c, c->here + rings, log2, ring_len);
+    if (c->far != NULL) {
+        c->kernels.far = c->far + ((char *)c->kernels.diagnosis - c->here);
+        c->kernels.far_len = (size_t)((char *)c->team - (char *)c->kernels.diagnosis);
+        tell(c, c->here, c->len);
+    }
+    return rc;
 }
 
 static struct context *make_context(unsigned n_cores, unsigned n_shared, bool ring_only)

@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/base/util.h"
+#include "device/touch.h"
 
 #define ASCEND_WAY(way, name, text) [ASCEND_##way] = {name, text},
 static const struct {
@@ -181,6 +182,12 @@ static void unwatch(struct shmi_npu *npu)
     watched = NULL;
 }
 
+/* Without a question to the runtime, which is not to be asked in a signal handler. */
+static bool is_ours(struct shmi_npu *npu, const void *addr)
+{
+    return ascend_region_of(npu, addr) != NULL;
+}
+
 /* Try it: a runtime may have the entries and not the ability. */
 static bool reaches_host(struct shmi_npu *npu)
 {
@@ -229,14 +236,16 @@ static void tell_facts(struct shmi_npu *npu, struct shmi_device_facts *facts)
     *facts = (struct shmi_device_facts){
         .cores = cores > 0 ? (unsigned)cores : 1,
         .launches = api->fakeAscendLaunch != NULL,
+        .unseen = true,
     };
     if (api->aclrtGetMemInfo != NULL) {
         api->aclrtGetMemInfo(ACL_MEM_HBM, &unused, &facts->memory);
     }
     snprintf(facts->what, sizeof(facts->what),
-             "%s, NPU %d of %u, runtime %s; %u vector cores; shares by %s; rings in %s",
+             "%s, NPU %d of %u, runtime %s; %u vector cores; shares by %s; rings in %s memory%s",
              name == NULL ? "Ascend" : name, npu->device, npu->n_devices, release, facts->cores,
-             ascend_way_text(npu->way), npu->rings ? "host memory" : "no memory that both reach");
+             ascend_way_text(npu->way), npu->rings ? "host" : "device",
+             npu->rings ? "" : ", looked at by copies");
 }
 
 static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
@@ -258,6 +267,7 @@ static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
     choose_way(npu);
     npu->rings = reaches_host(npu);
     watch(npu);
+    shmi_touch_open(npu, npu->services, is_ours);
     tell_facts(npu, facts);
     return 0;
 }
@@ -269,6 +279,7 @@ static void close_ascend(struct shmi_npu *npu)
         ascend_sync(npu);
         ascend_calls_close(npu);
         ascend_copy_close(npu);
+        shmi_touch_close();
         ascend_memory_close(npu);
         unwatch(npu);
     }

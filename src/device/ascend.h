@@ -9,7 +9,8 @@
  *     memory      physical pages mapped at an address of our own; else aclrtMalloc
  *     sharing     by a fabric handle, by a handle without and with a list of processes, by a key of
  *                 aclrtMalloc's memory; else PEs' agents copy
- *     rings       host memory that kernels reach; else kernels have no rings
+ *     rings       host memory that kernels reach; else device memory, at which the host looks by
+ *                 copies
  *     streams     value writes and waits; else a thread of ours copies and looks
  *     atomics     none that the host could ask for: agents do them
  */

@@ -106,6 +106,8 @@ static void start_worker(struct ascend_calls *calls)
     sigset_t old;
     struct worker *worker = calloc(1, sizeof(*worker));
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* that of touch.h */
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = worker == NULL ? ENOMEM : pthread_create(&worker->thread, NULL, work, calls);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -393,7 +393,8 @@ void *ascend_host_side(struct shmi_npu *npu, const void *addr)
 /* ---- adapters -------------------------------------------------------------------------------- */
 
 /* The address itself, of memory that is this NPU's: with the vendor's module for peer memory an
- * adapter's driver takes it, and without it says no.  The driver has no dma-buf. */
+ * adapter's driver takes it, and without it says no.  The NPU's driver exports no dma-buf; when one
+ * does, SHMI_NIC_DMABUF with its descriptor is the answer here, and nothing else changes. */
 void ascend_nic(struct shmi_npu *npu, void *addr, size_t len, struct shmi_nic *how)
 {
     const struct ascend_region *region = ascend_region_of(npu, addr);

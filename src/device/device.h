@@ -23,7 +23,7 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_DEVICE_ABI 2
+#define SHMI_DEVICE_ABI 3
 
 struct shmi_npu;    /* an opened device; each module defines its own */
 struct shmi_stream; /* the device's own stream, as its users know it; NULL is the default one */
@@ -36,6 +36,7 @@ struct shmi_device_facts {
     size_t memory;   /* bytes of HBM */
     bool host_loads; /* device addresses may be loaded from and stored to by the process */
     bool launches;   /* launch() runs a function of this program */
+    bool unseen;     /* kernels are launched by others, too, and busy() knows nothing of those */
     bool atomics;    /* amo() does them, atomically with kernels' own on what is mapped */
 };
 
@@ -44,7 +45,12 @@ struct shmi_share {
     char bytes[192];
 };
 
-/* How a network adapter may reach device memory. */
+/*
+ * How a network adapter may reach device memory.  A driver that exports dma-bufs answers with
+ * SHMI_NIC_DMABUF, and the transport registers the descriptor; one whose memory adapters' drivers
+ * know by its address, as they know sim's and Ascend's, with SHMI_NIC_ADDRESS.  The transport tries
+ * what it is told, and where the adapter refuses, core stages.
+ */
 enum shmi_nic_way {
     SHMI_NIC_NONE,    /* not at all: stage through host memory */
     SHMI_NIC_ADDRESS, /* register this address, and name it to peers */
@@ -168,7 +174,7 @@ struct shmi_device {
      * Kernels.  launch: -ENOTSUP where kernels are not functions of the program, but the vendor's
      * compiler launches them; -EINVAL for no function, no blocks or too many arguments.  A kernel
      * that crashes, or does not end in the time it is given, is logged as SHMI_FATAL with its name,
-     * block and address, and so ends the job.  busy: does, or may, some kernel run?
+     * block and address, and so ends the job.  busy: does some kernel run, as far as is known?
      */
     int (*launch)(struct shmi_npu *npu, struct shmi_stream *stream,
                   const struct shmi_kernel *kernel);

@@ -121,6 +121,38 @@ int shmi_ring_attach(struct shmi_ring *ring, void *here)
     return find_parts(ring, here);
 }
 
+/* ---- rings that only copies reach ------------------------------------------------------------ */
+
+void shmi_ring_set_far(struct shmi_ring *ring, void *far, shmi_ring_copy *copy)
+{
+    ring->far = far;
+    ring->copy = copy;
+}
+
+static char *far_of(const struct shmi_ring *ring, const void *here)
+{
+    return ring->far + ((const char *)here - (const char *)ring->hdr);
+}
+
+/* Up to the last slot, so that it is one piece.  What was fetched before its time comes again. */
+void shmi_ring_fetch(struct shmi_ring *ring, unsigned n)
+{
+    uint64_t n_slots = 1ull << ring->log2_slots;
+    uint64_t at = ring->next & (n_slots - 1);
+    shmemx_slot_t *slot = (shmemx_slot_t *)&ring->slot[at];
+    ring->copy(slot, far_of(ring, slot), shmi_min(n, n_slots - at) * sizeof(*slot));
+}
+
+/* The engine has written this for the producers. */
+static inline void tell(const struct shmi_ring *ring, const void *here, size_t len)
+{
+    if (shmi_unlikely(ring->far != NULL)) {
+        ring->copy(far_of(ring, here), here, len);
+    }
+}
+
+/* ---- taking and completing ------------------------------------------------------------------- */
+
 int shmi_ring_take(struct shmi_ring *ring, shmemx_command_t *cmd, uint64_t *ticket)
 {
     uint64_t w[SHMEMX_RING_WORDS];
@@ -163,8 +195,10 @@ void shmi_ring_reply(struct shmi_ring *ring, const shmemx_command_t *cmd, uint64
     }
     shmemx_reply_t *reply = &ring->reply[cmd->reply];
     shmi_store_relaxed(&reply->value, value);
+    tell(ring, &reply->value, sizeof(reply->value));
     /* Pairs with the acquire of shmemx_reply_wait. */
     shmi_store_release(&reply->tag, (ticket + 1) << 8 | (uint64_t)status);
+    tell(ring, &reply->tag, sizeof(reply->tag));
 }
 
 /* Move `done` over what is complete.  The bits are cleared for the tickets one window later, which
@@ -204,6 +238,7 @@ void shmi_ring_retire(struct shmi_ring *ring, uint64_t ticket)
 void shmi_ring_publish(struct shmi_ring *ring)
 {
     advance(ring);
+    bool changes = ring->taken_published != ring->next || ring->done_published != ring->done;
     if (ring->taken_published != ring->next) {
         ring->taken_published = ring->next;
         /* Pairs with the acquire in shmemx_reserve. */
@@ -214,6 +249,9 @@ void shmi_ring_publish(struct shmi_ring *ring)
         /* Pairs with the acquire in shmemx_ring_quiet. */
         shmi_store_release(&ring->ctl->done, ring->done);
     }
+    if (changes) {
+        tell(ring, &ring->ctl->taken, 2 * sizeof(uint64_t)); /* and done */
+    }
 }
 
 void shmi_ring_fail(struct shmi_ring *ring, const shmemx_command_t *cmd, uint64_t ticket,
@@ -221,13 +259,16 @@ void shmi_ring_fail(struct shmi_ring *ring, const shmemx_command_t *cmd, uint64_
 {
     uint64_t none = 0;
     uint64_t error = ticket << 16 | (uint64_t)cmd->op << 8 | (uint64_t)status;
-    __atomic_compare_exchange_n(&ring->ctl->error, &none, error, false, __ATOMIC_RELEASE,
-                                __ATOMIC_RELAXED);
+    if (__atomic_compare_exchange_n(&ring->ctl->error, &none, error, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED)) {
+        tell(ring, &ring->ctl->error, sizeof(error));
+    }
 }
 
 void shmi_ring_stop(struct shmi_ring *ring)
 {
     shmi_store_release(&ring->ctl->stop, 1);
+    tell(ring, &ring->ctl->stop, sizeof(ring->ctl->stop));
 }
 
 uint64_t shmi_ring_torn(struct shmi_ring *ring, uint64_t now_ns)

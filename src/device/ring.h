@@ -5,6 +5,9 @@
  * shmemx_ring.h has the layout and the producers' end.  One thread takes commands; any thread may
  * complete them, in any order.  `done` advances in order: a window of bits, one for each ticket
  * taken and not yet retired, remembers what is complete behind the first that is not.
+ *
+ * A ring that only copies reach is in the device's memory, and the engine has a copy of it: slots
+ * come into that by fetch; what the engine writes for producers goes there as it is written.
  */
 #ifndef SHMI_DEVICE_RING_H
 #define SHMI_DEVICE_RING_H
@@ -16,6 +19,9 @@
 #include <shmemx_ring.h>
 
 #include "core/base/util.h"
+
+/* Copies whole words, in the order of calls. */
+typedef void shmi_ring_copy(void *dst, const void *src, size_t len);
 
 struct shmi_ring {
     const shmemx_ring_hdr_t *hdr;
@@ -31,6 +37,8 @@ struct shmi_ring {
     uint64_t done_published;
     uint64_t *window;    /* bit per ticket in [done, done + SHMI_RING_WINDOW) */
     uint64_t torn_since; /* when the slot to be taken was first seen in part; 0: it is not */
+    char *far;           /* of a ring that only copies reach: where it is; else NULL */
+    shmi_ring_copy *copy;
 };
 
 /* Operations of a ring in flight at most; beyond, the engine takes no more from it. */
@@ -52,6 +60,11 @@ void shmi_ring_destroy(struct shmi_ring *ring);
 /* Take the engine's end of a ring that somebody else made.  -EPROTO after logging both versions
  * where its header is not ours. */
 int shmi_ring_attach(struct shmi_ring *ring, void *here);
+
+/* This ring is only a copy of the one at `far`, to which its owner copies what is in it now.
+ * fetch: look at the next slots there, at most n; by the thread that takes. */
+void shmi_ring_set_far(struct shmi_ring *ring, void *far, shmi_ring_copy *copy);
+void shmi_ring_fetch(struct shmi_ring *ring, unsigned n);
 
 /* The next command: 1.  0: there is none, or too many are in flight.  -EBADMSG, after logging, if
  * the slot holds another ticket than it must: the ring cannot be used any more. */

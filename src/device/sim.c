@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "device/touch.h"
 
 void sim_futex_wait(uint32_t *word, uint32_t value, int ms)
 {
@@ -90,7 +91,7 @@ static int start_sim(struct shmi_npu *npu, int my_pe, int local, int n_local,
     (void)local;
     (void)n_local;
     npu->my_pe = my_pe;
-    sim_touch_open(npu);
+    shmi_touch_open(npu, npu->services, sim_owns);
     *facts = (struct shmi_device_facts){
         .cores = npu->shared->n_cores,
         .memory = npu->device.len,
@@ -104,7 +105,7 @@ static int start_sim(struct shmi_npu *npu, int my_pe, int local, int n_local,
 
 static void close_sim(struct shmi_npu *npu)
 {
-    sim_touch_close();
+    shmi_touch_close();
     sim_streams_close(npu);
     sim_process_stop(npu);
     sim_memory_close(npu);

@@ -158,17 +158,6 @@ void *sim_reach(const struct shmi_npu *npu, const void *addr);
 /* Is some memory at this address of the device window? */
 bool sim_is_mapped(struct shmi_npu *npu, const void *addr);
 
-/* ---- sim_touch.c: the program follows a device address --------------------------------------- */
-
-void sim_touch_open(struct shmi_npu *npu);
-void sim_touch_close(void);
-
-/* Where a thread was when a signal came. */
-uint64_t sim_instruction_of(const void *context);
-
-/* The name of a function, as far as the program tells it, else its address. */
-const char *sim_name_of(uint64_t addr, char *text, size_t len);
-
 /* ---- sim_stream.c ---------------------------------------------------------------------------- */
 
 int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **stream);

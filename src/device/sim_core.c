@@ -14,6 +14,7 @@
 
 #include "core/base/atomic.h"
 #include "device/sim.h"
+#include "device/touch.h"
 
 enum { SIGNAL_STACK = 64 * 1024 };
 
@@ -40,7 +41,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
         shared->fault.block = core->block;
         shared->fault.n_blocks = launch->n_blocks;
         shared->fault.addr = (uint64_t)(uintptr_t)info->si_addr;
-        shared->fault.at = sim_instruction_of(context);
+        shared->fault.at = shmi_touch_instruction(context);
         shmi_store_release(&shared->fault.is, 1);
         sim_futex_wake(&launch->state);
     }

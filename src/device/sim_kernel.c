@@ -10,23 +10,9 @@
 #include "core/base/atomic.h"
 #include "core/base/log.h"
 #include "device/sim.h"
+#include "device/touch.h"
 
 enum { LOOK_MS = 100, LOOKS = 64 };
-
-const char *sim_name_of(uint64_t addr, char *text, size_t len)
-{
-    Dl_info info;
-    if (dladdr((void *)(uintptr_t)addr, &info) == 0 || info.dli_fname == NULL) {
-        snprintf(text, len, "%#lx, which is no function of the program", (unsigned long)addr);
-    } else if (info.dli_sname != NULL) {
-        snprintf(text, len, "%s", info.dli_sname);
-    } else {
-        const char *slash = strrchr(info.dli_fname, '/');
-        snprintf(text, len, "%s+%#lx", slash == NULL ? info.dli_fname : slash + 1,
-                 (unsigned long)(addr - (uintptr_t)info.dli_fbase));
-    }
-    return text;
-}
 
 /* As the launch called it, or as the program's symbols do. */
 static const char *name_of(const struct shmi_kernel *kernel, char *text, size_t len)
@@ -37,7 +23,7 @@ static const char *name_of(const struct shmi_kernel *kernel, char *text, size_t 
     if (!known && kernel->name != NULL) {
         return kernel->name;
     }
-    return sim_name_of((uint64_t)(uintptr_t)addr, text, len);
+    return shmi_touch_name((uint64_t)(uintptr_t)addr, text, len);
 }
 
 /* What a faulting address is, for people. */
@@ -74,7 +60,7 @@ static void tell_fault(struct shmi_npu *npu, const struct shmi_kernel *kernel)
             "device fault: kernel %s, block %u of %u: %s%s%s, in %s: ending the job",
             name_of(&faulty, name, sizeof(name)), fault->block, fault->n_blocks,
             strsignal(fault->signal), addr[0] == '\0' ? "" : " at ", addr,
-            sim_name_of(fault->at, at, sizeof(at)));
+            shmi_touch_name(fault->at, at, sizeof(at)));
 }
 
 /* Which of a kernel's blocks are running, of all: "0, 2". */

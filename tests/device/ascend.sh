@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # ascend.sh -- the module for Ascend NPUs, on a make-believe runtime (fake-ascend).
 #
-# ascend.sh <source> <build> [all]: with all, every program in every way of sharing memory, with 2
-# and with 4 PEs, which takes minutes; else each at least once.
+# ascend.sh <source> <build> [all|few]: with all, every program and every fused operator in every
+# way of sharing memory, with 2 and with 4 PEs, which takes minutes; with few, what a build with
+# sanitizers is to see; else each at least once.
 # shellcheck source-path=SCRIPTDIR source=../faults/faults.sh
 . "$(dirname "$0")/../faults/faults.sh"
-all=${3-$ASCEND_ALL}
+extent=${3-$ASCEND_EXTENT}
 fake=$build/tests/device/fake-ascend/.libs
 old=$build/tests/device/fake-ascend/old/.libs
 misuse=$build/tests/device/misuse
@@ -69,16 +70,40 @@ one_error() {
     [ "$n_errors" -ge 1 ] && [ "$n_errors" -le "$1" ]
 }
 
-# ---- every way in which PEs share memory
+# fused <PEs> <what is special>: kernels that communicate.
+fused() {
+    n=$1
+    what=$2
+    for operator in allgather_matmul matmul_reduce_scatter matmul_allreduce moe; do
+        job "$n" "$build/examples/$operator" -r 2 -m 40 -n 36 -k 28 -t 8
+        check "$operator x$n, $what" says 'serial result .*: right$'
+    done
+}
 
 run_time "$fake"
+no_mapping=engines=1 # kernels reach no host memory: rings are in the NPU's
+case $extent in
+few)
+    passes 2 'whatever is best' rma signals streams on_stream kernel_calls
+    with SHMEM_ASCEND_SHARE=copy -- passes 2 'copies' rma atomics kernel_calls
+    with FAKE_ASCEND_FAIL=$no_mapping -- passes 2 'rings in device memory' kernel_calls
+    with SHMEM_ASCEND_SHARE=key -- passes 2 'keys' memory
+    run_time "$old"
+    passes 2 'an old runtime' rma streams
+    finish
+    ;;
+esac
+
+# ---- every way in which PEs share memory
+
 programs='rma atomics signals streams on_stream'
-[ -z "$all" ] || programs="$programs collectives memory on_stream_order"
+every="$programs collectives memory on_stream_order kernel_calls"
 for way in fabric handle listed key copy; do
-    if [ -n "$all" ]; then
+    if [ "$extent" = all ]; then
         for n in 2 4; do
             # shellcheck disable=SC2086  # words
-            with SHMEM_ASCEND_SHARE=$way -- passes $n "$way" $programs
+            with SHMEM_ASCEND_SHARE=$way -- passes $n "$way" $every
+            with SHMEM_ASCEND_SHARE=$way -- fused $n "$way"
         done
     else
         # shellcheck disable=SC2086  # words
@@ -87,21 +112,17 @@ for way in fabric handle listed key copy; do
     fi
 done
 
-# Kernels that communicate: by load and store with PEs whose memory is mapped, and through the ring.
-fused() {
-    what=$1
-    for operator in allgather_matmul matmul_reduce_scatter matmul_allreduce moe; do
-        job 3 "$build/examples/$operator" -r 2 -m 40 -n 36 -k 28 -t 8
-        check "$operator x3, $what" says 'serial result .*: right$'
-    done
-}
-fused 'mapped'
-with SHMEM_ASCEND_SHARE=copy -- fused 'through the ring'
-what='an NPU that maps no host memory'
-with FAKE_ASCEND_FAIL=engines=1 -- job 2 "$build/examples/moe"
-check "$what: no kernel communicates" line_has npushmem 'no context for kernels' 'no host memory'
-check "$what: the job fails" has_failed
-with FAKE_ASCEND_FAIL=aclrtHostRegisterV2=207000 -- passes 2 "$what" memory
+# Kernels that communicate: by load and store with PEs whose memory is mapped, and through the ring,
+# be it in host memory or in the NPU's, where the host looks at it by copies.
+passes 2 'mapped' kernel_calls
+fused 3 'mapped'
+with SHMEM_ASCEND_SHARE=copy -- passes 2 'through the ring' kernel_calls
+with SHMEM_ASCEND_SHARE=copy -- fused 3 'through the ring'
+what='rings in device memory'
+with FAKE_ASCEND_FAIL=$no_mapping -- passes 4 "$what" kernel_calls
+with FAKE_ASCEND_FAIL=$no_mapping SHMEM_ASCEND_SHARE=copy -- fused 2 "$what"
+with FAKE_ASCEND_FAIL=aclrtHostRegisterV2=207000 -- passes 2 "$what" memory kernel_calls
+with FAKE_ASCEND_FAIL=engines@1=1 -- passes 3 "$what of one PE" kernel_calls
 
 # shmem_info tells what was chosen.  It looks for modules beside itself.
 what=shmem_info
@@ -112,6 +133,8 @@ check "$what: the device" \
 check "$what: a PE that is mapped" says "PE 2's: fabric handles; atomics: its PE's agent"
 with FAKE_ASCEND_FAIL=import@0=507899 -- job 3 "$tmp/shmem_info"
 check "$what: a PE that is not" says "PE 1's: its PE's agent; "
+with FAKE_ASCEND_FAIL=$no_mapping -- job 2 "$tmp/shmem_info"
+check "$what: rings in device memory" says 'rings in device memory'
 
 # A network that cannot register the memory of an NPU.
 if [ -e "$build/.libs/npushmem/ofi.so" ]; then
@@ -168,7 +191,7 @@ mixed() {
         check "$program x3, one PE without an NPU" passed
     done
 }
-mixed rma atomics signals collectives memory
+mixed rma atomics signals collectives memory kernel_calls
 
 # ---- an NPU that does not do
 
@@ -187,9 +210,7 @@ with FAKE_ASCEND_FAIL=aclrtMallocPhysical=507899,aclrtMalloc=507899 \
 # ---- programs that do not
 
 what='a host that follows a device address'
-job 2 "$misuse" touch
-check "$what: the job fails" has_failed
-check "$what: nothing is left" nothing_left
+wrong 2 touch 'PE 1' 'device memory' 0x 'shmem_get'
 what='a kernel that crashes'
 wrong 2 crash 'device fault' 'NPU 1' 'error 507015' 'crashed'
 what='a kernel that crashes, and nobody looks'

@@ -1,83 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * kernel_calls.c -- every call of shmemx_device.h, by load and store and through the ring.
- *
- * Threads of the PE play the cores of a device.
- */
-#include <pthread.h>
+/* kernel_calls.c -- every call of shmemx_device.h, by load and store and through the ring. */
 #include <stdlib.h>
 #include <time.h>
 
-#include <shmemx.h>
+#include "cores.h"
 
-#include <shmemx_device.h>
-
-#include "../openshmem-conformance/conformance.h"
-
-enum { CORES = 3, WORDS = 64, LARGE = 100000 };
-
-static void *context;
-static int ring_only;
-
-/* Symmetric, and of static data too. */
-static uint64_t words[WORDS], more[WORDS], signals[4];
-static char *large, *copy;
-
-typedef void kernel(shmemx_device_t *dev, int core);
-struct core {
-    pthread_t thread;
-    kernel *run;
-    int number;
-    int shared;
-};
-
-static void *play(void *arg)
-{
-    struct core *core = (struct core *)arg;
-    shmemx_device_t dev;
-    int status = core->shared ? shmemx_device_enter_shared(&dev, context, 0)
-                              : shmemx_device_enter(&dev, context, (unsigned)core->number);
-    if (check(status == SHMEMX_OK, "status %d", status)) {
-        core->run(&dev, core->number);
-        shmemx_device_leave(&dev);
-    }
-    return NULL;
-}
-
-static void on_cores(int n, int shared, kernel *run)
-{
-    struct core core[CORES];
-    for (int i = 0; i < n; i++) {
-        core[i] = (struct core){.run = run, .number = i, .shared = shared};
-        pthread_create(&core[i].thread, NULL, play, &core[i]);
-    }
-    for (int i = 0; i < n; i++) {
-        pthread_join(core[i].thread, NULL);
-    }
-}
-
-/* By one core, by load and store, and through the ring. */
-static void both_ways(kernel *run)
-{
-    large = (char *)shmem_malloc(LARGE);
-    copy = (char *)shmem_malloc(LARGE);
-    for (ring_only = 0; ring_only < 2; ring_only++) {
-        memset(words, 0, sizeof(words));
-        memset(more, 0, sizeof(more));
-        memset(signals, 0, sizeof(signals));
-        long options = ring_only ? SHMEMX_DEVICE_RING_ONLY : 0;
-        int rc = shmemx_device_context_create(CORES, 1, options, &context);
-        if (check(rc == 0, "no context: %d", rc)) {
-            on_cores(1, 0, run);
-            shmem_barrier_all();
-            shmemx_device_context_destroy(context);
-        }
-    }
-    shmem_free(copy);
-    shmem_free(large);
-}
-
-#define fine(call) check((call) == SHMEMX_OK, "through the ring: %d", ring_only)
+#define fine(call) check((call) == SHMEMX_OK, "through the ring: %d", now.ring_only)
 
 static int right(const shmemx_device_t *dev)
 {
@@ -92,16 +20,15 @@ static int left(const shmemx_device_t *dev)
 static void queries(shmemx_device_t *dev, int core)
 {
     (void)core;
-    check(shmemx_device_my_pe(dev) == shmem_my_pe(), "%d", shmemx_device_my_pe(dev));
-    check(shmemx_device_n_pes(dev) == shmem_n_pes(), "%d", shmemx_device_n_pes(dev));
-    check(shmemx_device_team_my_pe(dev, SHMEMX_DEVICE_WORLD) == shmem_my_pe(), "of the world");
-    check(shmemx_device_team_n_pes(dev, SHMEMX_DEVICE_SHARED) ==
-              shmem_team_n_pes(SHMEM_TEAM_SHARED),
+    check(shmemx_device_my_pe(dev) == now.me, "%d", shmemx_device_my_pe(dev));
+    check(shmemx_device_n_pes(dev) == now.n_pes, "%d", shmemx_device_n_pes(dev));
+    check(shmemx_device_team_my_pe(dev, SHMEMX_DEVICE_WORLD) == now.me, "of the world");
+    check(shmemx_device_team_n_pes(dev, SHMEMX_DEVICE_SHARED) == now.n_shared,
           "of the shared team");
-    check(shmemx_device_team_pe(dev, 0, shmem_n_pes() - 1) == shmem_n_pes() - 1, "a member");
+    check(shmemx_device_team_pe(dev, 0, now.n_pes - 1) == now.n_pes - 1, "a member");
     check(shmemx_device_team_n_pes(dev, 7) == -1, "no team");
     void *there = shmemx_device_ptr(dev, words, right(dev));
-    void *wanted = ring_only ? NULL : shmem_ptr(words, right(dev));
+    void *wanted = now.ring_only ? NULL : now.right_words;
     check(there == wanted, "%p, not %p", there, wanted);
     check(shmemx_device_ptr(dev, &there, 0) == NULL, "no symmetric address");
 }
@@ -394,9 +321,9 @@ static void signalling(shmemx_device_t *dev, int core)
         check(wrong == 0, #T " sum in place: %d wrong", wrong);              \
     }
 
-static int team;
 static void collectives(shmemx_device_t *dev, int core)
 {
+    int team = now.team;
     int me = shmemx_device_team_my_pe(dev, team), n = shmemx_device_team_n_pes(dev, team);
     (void)core;
     if (me < 0) {
@@ -503,7 +430,7 @@ static void test_signals(void)
 }
 static void test_collectives(void)
 {
-    team = SHMEMX_DEVICE_WORLD;
+    now.team = SHMEMX_DEVICE_WORLD;
     both_ways(collectives);
 }
 
@@ -512,16 +439,47 @@ static void test_wrong_arguments(void)
     both_ways(wrong_arguments);
 }
 
+/* The host's memory, which the cores of a device do not reach, but its ring does. */
+static void to_host(shmemx_device_t *dev, int core)
+{
+    uint64_t old = 0;
+    (void)core;
+    more[0] = 100 + (uint64_t)now.me;
+    fine(shmemx_device_uint64_put(dev, &now.on_host[1], &more[0], 1, right(dev)));
+    fine(shmemx_device_uint64_atomic_add(dev, &now.on_host[0], 1, right(dev)));
+    fine(shmemx_device_uint64_atomic_fetch_add(dev, &now.on_host[0], 1, &old, right(dev)));
+    check(old == 1, "%lu", (unsigned long)old);
+    fine(shmemx_device_uint64_p(dev, &now.on_host[2], 7, right(dev)));
+    fine(shmemx_device_barrier_all(dev));
+    fine(shmemx_device_uint64_get(dev, &more[1], &now.on_host[1], 1, right(dev)));
+    check(more[1] == more[0], "%lu came back", (unsigned long)more[1]);
+    fine(shmemx_device_barrier_all(dev));
+}
+
+static void test_to_host(void)
+{
+    for (int ring_only = 0; ring_only < 2; ring_only++) {
+        if (!open_context(ring_only)) {
+            return;
+        }
+        memset(now.on_host, 0, 3 * sizeof(uint64_t));
+        shmem_barrier_all();
+        on_cores(1, 0, to_host);
+        shmem_barrier_all();
+        uint64_t left_pe = (uint64_t)((now.me + now.n_pes - 1) % now.n_pes);
+        check(now.on_host[0] == 2 && now.on_host[1] == 100 + left_pe && now.on_host[2] == 7,
+              "%lu, %lu, %lu", (unsigned long)now.on_host[0], (unsigned long)now.on_host[1],
+              (unsigned long)now.on_host[2]);
+        shmemx_device_context_destroy(now.context);
+    }
+}
+
 /* Several cores with rings of their own, and several that share one. */
 static void test_many_cores(void)
 {
     uint64_t n = (uint64_t)shmem_n_pes();
     for (int way = 0; way < 4; way++) {
-        ring_only = way / 2;
-        memset(words, 0, sizeof(words));
-        int rc = shmemx_device_context_create(CORES, 1, ring_only ? SHMEMX_DEVICE_RING_ONLY : 0,
-                                              &context);
-        if (!check(rc == 0, "no context")) {
+        if (!open_context(way / 2)) {
             return;
         }
         on_cores(CORES, way % 2, crowd);
@@ -532,7 +490,7 @@ static void test_many_cores(void)
         }
         check(sum == 300 * CORES * n, "%lu", (unsigned long)sum);
         shmem_barrier_all();
-        shmemx_device_context_destroy(context);
+        shmemx_device_context_destroy(now.context);
     }
 }
 
@@ -542,25 +500,21 @@ static void test_teams(void)
     shmem_team_t even = SHMEM_TEAM_INVALID;
     int n = shmem_n_pes();
     shmem_team_split_strided(SHMEM_TEAM_WORLD, 0, 2, (n + 1) / 2, NULL, 0, &even);
-    large = (char *)shmem_malloc(LARGE);
-    copy = (char *)shmem_malloc(LARGE);
-    for (ring_only = 0; ring_only < 2; ring_only++) {
-        long options = ring_only ? SHMEMX_DEVICE_RING_ONLY : 0;
-        int rc = shmemx_device_context_create(CORES, 1, options, &context);
-        check(rc == 0, "no context");
+    for (int ring_only = 0; ring_only < 2; ring_only++) {
+        if (!open_context(ring_only)) {
+            return;
+        }
         if (even != SHMEM_TEAM_INVALID) {
-            team = shmemx_device_team_add(context, even);
-            check(team > SHMEMX_DEVICE_SHARED, "team %d", team);
+            now.team = shmemx_device_team_add(now.context, even);
+            check(now.team > SHMEMX_DEVICE_SHARED, "team %d", now.team);
             on_cores(1, 0, collectives);
         }
         shmem_barrier_all();
-        shmemx_device_context_destroy(context);
+        shmemx_device_context_destroy(now.context);
     }
     if (even != SHMEM_TEAM_INVALID) {
         shmem_team_destroy(even);
     }
-    shmem_free(copy);
-    shmem_free(large);
 }
 
 static const struct conformance_case cases[] = {
@@ -575,6 +529,7 @@ static const struct conformance_case cases[] = {
     {"collectives of all types", test_collectives},
     {"teams", test_teams},
     {"a PE that comes late to a barrier", test_late},
+    {"the host's memory", test_to_host},
     {"wrong arguments", test_wrong_arguments},
     {"many cores at once", test_many_cores},
 };

@@ -417,6 +417,69 @@ static void test_overwritten(void)
     tear_down();
 }
 
+/* Words as words, the first one first, as a device's copies are. */
+static void copy_words(void *dst, const void *src, size_t len)
+{
+    for (size_t i = 0; i < len / sizeof(uint64_t); i++) {
+        shmi_store_release((uint64_t *)dst + i, shmi_load_acquire((const uint64_t *)src + i));
+    }
+}
+
+/* Asks for an answer by turns, and counts those that are wrong. */
+enum { FAR_COMMANDS = 3000, FAR_LOG2 = 3 };
+static void *produce_far(void *arg)
+{
+    shmemx_producer_t *producer = arg;
+    uint64_t ticket, value = 0, wrong = 0;
+    for (uint64_t i = 0; i < FAR_COMMANDS; i++) {
+        shmemx_command_t cmd = {.op = SHMEMX_RING_AMO, .operand = i};
+        if (i % 5 == 4) {
+            wrong += shmemx_ask(producer, &cmd, &value) != SHMEMX_OK || value != i + 1;
+        } else {
+            wrong += shmemx_post(producer, &cmd, &ticket) != SHMEMX_OK || ticket != i;
+        }
+    }
+    wrong += shmemx_ring_quiet(producer) != SHMEMX_INVALID; /* that of ticket 10 */
+    return (void *)(uintptr_t)wrong;
+}
+
+/* The engine's end of a ring that it sees only by copies. */
+static void test_far(void)
+{
+    uint64_t ticket, wrong = 0;
+    shmemx_command_t cmd;
+    shmemx_producer_t producer;
+    pthread_t thread;
+    void *found, *far = aligned_alloc(SHMI_LINE, shmi_ring_bytes(FAR_LOG2));
+    set_up(FAR_LOG2, 0, 0, 0);
+    shmi_ring_introduce(&one.ring, &producer, (uint64_t)(uintptr_t)far,
+                        (uint64_t)(uintptr_t)&one.diagnosis, 0, 0);
+    shmi_ring_set_far(&one.ring, far, copy_words);
+    copy_words(far, one.memory, shmi_ring_bytes(FAR_LOG2));
+    pthread_create(&thread, NULL, produce_far, &producer);
+    for (uint64_t i = 0; i < FAR_COMMANDS;) {
+        shmi_ring_fetch(&one.ring, 1 + i % 5);
+        while (shmi_ring_take(&one.ring, &cmd, &ticket) == 1) {
+            wrong += ticket != i || cmd.operand != i;
+            if (ticket == 10) {
+                shmi_ring_fail(&one.ring, &cmd, ticket, SHMEMX_INVALID);
+            }
+            shmi_ring_retire(&one.ring, ticket);
+            shmi_ring_publish(&one.ring);
+            shmi_ring_reply(&one.ring, &cmd, ticket, cmd.operand + 1, SHMEMX_OK);
+            i++;
+        }
+        sched_yield();
+    }
+    pthread_join(thread, &found);
+    is((long long)wrong, 0, "a ring that only copies reach: commands come in order, once each");
+    is((long long)(uintptr_t)found, 0, "and their answers, and the room they leave");
+    shmi_ring_stop(&one.ring);
+    is(shmemx_ask(&producer, &cmd, &ticket), SHMEMX_STOPPED, "and that it is stopped");
+    free(far);
+    tear_down();
+}
+
 int main(void)
 {
     test_round_trips();
@@ -433,5 +496,6 @@ int main(void)
     test_errors();
     test_mismatches();
     test_overwritten();
+    test_far();
     return done();
 }

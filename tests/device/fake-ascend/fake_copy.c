@@ -35,7 +35,21 @@ int fake_copy_check(void *dst, size_t room, const void *src, size_t len, int32_t
     return code;
 }
 
-/* Words as words: a wait for a value never sees half of one. */
+/* Words as words, the first one first: who looks at them meanwhile never sees half of one. */
+static void copy_words(uint64_t *to, const char *from, size_t n)
+{
+    bool aligned = (uintptr_t)from % sizeof(*to) == 0;
+    for (size_t i = 0; i < n; i++, from += sizeof(*to)) {
+        uint64_t word;
+        if (aligned) {
+            word = __atomic_load_n((const uint64_t *)(const void *)from, __ATOMIC_ACQUIRE);
+        } else {
+            memcpy(&word, from, sizeof(word));
+        }
+        __atomic_store_n(&to[i], word, __ATOMIC_RELEASE);
+    }
+}
+
 void fake_copy(void *dst, const void *src, size_t len)
 {
     struct fake_span *unused;
@@ -43,10 +57,9 @@ void fake_copy(void *dst, const void *src, size_t len)
     char *to = fake_reach(dst, len, &unused);
     const char *from = fake_reach(src, len, &unused);
     pthread_mutex_unlock(&fake_lock);
-    if (len == sizeof(uint64_t) && (uintptr_t)to % len == 0) {
-        uint64_t word;
-        memcpy(&word, from, sizeof(word));
-        __atomic_store_n((uint64_t *)(void *)to, word, __ATOMIC_SEQ_CST);
+    bool overlap = (uintptr_t)to - (uintptr_t)from < len;
+    if ((((uintptr_t)to | len) & 7) == 0 && !overlap) {
+        copy_words((uint64_t *)(void *)to, from, len / 8);
     } else {
         memmove(to, from, len);
     }
