@@ -10,6 +10,8 @@
 extent=${3-$ASCEND_EXTENT}
 fake=$build/tests/device/fake-ascend/.libs
 old=$build/tests/device/fake-ascend/old/.libs
+# shellcheck disable=SC2034  # faults.sh's
+seconds=150 # kernels are processes here, more than CPUs
 misuse=$build/tests/device/misuse
 library_path=$LD_LIBRARY_PATH
 : "${SHMEM_LAUNCHER:=own}" # which starts and ends quickest
