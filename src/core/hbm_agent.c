@@ -22,9 +22,11 @@
 #include "core/wait.h"
 #include "device/device.h"
 
-/* Pieces that stay in a cache between the network and the device. */
-#define PIECE ((size_t)256 << 10)
-#define SLOTS 8 /* pieces and requests on their way */
+/* Pieces that stay in a cache between the network and the device; how many may be on their way; and
+ * after how many, at most, a put's sender is told that there is room for more. */
+#define PIECE   ((size_t)256 << 10)
+#define SLOTS   8
+#define ANSWERS 4
 
 /* The agent's patience: looks with a pause, yields, then naps that grow. */
 enum { LOOKS = 200, YIELDS = 2000, NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 1000 * 1000 };
@@ -34,19 +36,20 @@ enum wish { WISH_PUT, WISH_GET, WISH_AMO };
 struct request {
     uint64_t wish; /* enum wish; for an atomic, its operation and size are with it */
     uint64_t offset;
-    uint64_t len;
+    uint64_t len; /* of all pieces */
     uint64_t value;
     uint64_t expected;
     uint64_t from; /* PE */
     uint64_t pad;
-    uint64_t number; /* written last */
+    uint64_t number; /* written last: of the first piece */
 };
 
 /*
  * In symmetric host memory.  The pieces of others pass through `theirs`, those of my own requests
  * through `mine`: a put's from mine here to theirs there, a get's from theirs there to mine here.
- * A slot is used again by the request that is SLOTS later, which is not sent before the answer to
- * the earlier one has come and its data has been used.
+ * Pieces are numbered, and a number stands in its slot when its piece is there.  A request is in
+ * the slot of its first piece.  A slot is used again by the piece that is SLOTS later, which is not
+ * sent or asked for before the earlier one has been answered and its data used.
  */
 struct desk {
     _Alignas(SHMI_LINE) uint64_t owner;  /* see TAKEN() and FREE() */
@@ -68,6 +71,7 @@ static struct {
     pthread_mutex_t lock; /* ... under this, of my own requests: one at a time */
     pthread_t thread;
     struct shmi_ctx *ctx; /* the agent's */
+    struct request rest;  /* the agent's: of what it is serving, what is still to come */
     bool stop;
 } agent = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -90,9 +94,53 @@ static uint64_t pack_amo(const struct shmi_amo *amo)
     return WISH_AMO | (uint64_t)amo->op << 8 | (uint64_t)amo->size << 16;
 }
 
-static void serve_amo(const struct request *request, char *addr)
+static char *place_of(const struct request *request)
+{
+    return shmi_segments[SHMI_SEGMENT_DEVICE].base + request->offset;
+}
+
+/* Behind what belongs to the answer. */
+static void answer(uint64_t number)
+{
+    int from = (int)agent.rest.from;
+    order(agent.ctx, from);
+    shmi_put_slowly("agent", agent.ctx, &agent.desk->answer, &number, sizeof(number), from,
+                    SHMI_NOW);
+}
+
+/* The length of the next piece, which is the rest's no more. */
+static size_t next_piece(struct request *rest)
+{
+    size_t len = shmi_min(rest->len, PIECE);
+    rest->offset += len;
+    rest->len -= len;
+    return len;
+}
+
+static void serve_put(struct request *rest, uint64_t number)
+{
+    char *addr = place_of(rest);
+    shmi_hbm_copy(addr, agent.desk->theirs[number % SLOTS], next_piece(rest));
+    if (rest->len == 0 || number % ANSWERS == 0) {
+        answer(number);
+    }
+}
+
+static void serve_get(struct request *rest, uint64_t number)
+{
+    char *data = agent.desk->theirs[number % SLOTS];
+    const char *addr = place_of(rest);
+    size_t len = next_piece(rest);
+    shmi_hbm_copy(data, addr, len);
+    shmi_put_slowly("agent", agent.ctx, agent.desk->mine[number % SLOTS], data, len,
+                    (int)rest->from, SHMI_LATER);
+    answer(number);
+}
+
+static void serve_amo(struct request *request, uint64_t number)
 {
     uint64_t old = 0;
+    char *addr = place_of(request);
     struct shmi_amo amo = {
         .op = (enum shmi_amo_op)(request->wish >> 8 & 0xff),
         .size = (unsigned)(request->wish >> 16 & 0xff),
@@ -109,30 +157,30 @@ static void serve_amo(const struct request *request, char *addr)
     }
     shmi_put_slowly("agent", agent.ctx, &agent.desk->old, &old, sizeof(old), (int)request->from,
                     SHMI_NOW);
+    answer(number);
 }
 
-static void serve(uint64_t number)
+/* A piece, or all pieces of a get.  The next number. */
+static uint64_t serve(uint64_t number)
 {
-    struct request *request = &agent.desk->request[number % SLOTS];
-    char *data = agent.desk->theirs[number % SLOTS];
-    char *addr = shmi_segments[SHMI_SEGMENT_DEVICE].base + request->offset;
-    int from = (int)request->from;
-    switch (request->wish & 0xff) {
+    struct request *rest = &agent.rest;
+    if (rest->len == 0) {
+        *rest = agent.desk->request[number % SLOTS];
+    }
+    switch (rest->wish & 0xff) {
     case WISH_PUT:
-        shmi_hbm_copy(addr, data, request->len);
+        serve_put(rest, number++);
         break;
     case WISH_GET:
-        shmi_hbm_copy(data, addr, request->len);
-        shmi_put_slowly("agent", agent.ctx, agent.desk->mine[number % SLOTS], data, request->len,
-                        from, SHMI_LATER);
+        while (rest->len != 0) {
+            serve_get(rest, number++);
+        }
         break;
     default:
-        serve_amo(request, addr);
+        serve_amo(rest, number++);
         break;
     }
-    order(agent.ctx, from); /* behind what belongs to the answer */
-    shmi_put_slowly("agent", agent.ctx, &agent.desk->answer, &number, sizeof(number), from,
-                    SHMI_NOW);
+    return number;
 }
 
 /* Others take in what comes through a network: one more who did would only be in their way. */
@@ -158,7 +206,7 @@ static void *run(void *unused)
     shmi_accelerator.device->enter(shmi_accelerator.npu);
     while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
         if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
-            serve(next++);
+            next = serve(next);
             look = 0;
         } else {
             if (look == LOOKS) {
@@ -204,15 +252,20 @@ static void give_back(const char *who, uint64_t served, int pe)
     pthread_mutex_unlock(&agent.lock);
 }
 
-/* The number goes last, when all before it has come. */
+/* All that was put at the desk before is there, and this is the next piece. */
+static void announce(const char *who, uint64_t number, int pe)
+{
+    order(&shmi_ctx_default, pe);
+    shmi_put_slowly(who, &shmi_ctx_default, &agent.desk->request[number % SLOTS].number, &number,
+                    sizeof(number), pe, SHMI_NOW);
+}
+
+/* The request itself; announced with its first piece. */
 static void ask(const char *who, struct request request, uint64_t number, int pe)
 {
-    struct request *there = &agent.desk->request[number % SLOTS];
     request.from = (uint64_t)shmi_job.my_pe;
-    shmi_put_slowly(who, &shmi_ctx_default, there, &request, offsetof(struct request, number), pe,
-                    SHMI_NOW);
-    order(&shmi_ctx_default, pe);
-    shmi_put_slowly(who, &shmi_ctx_default, &there->number, &number, sizeof(number), pe, SHMI_NOW);
+    shmi_put_slowly(who, &shmi_ctx_default, &agent.desk->request[number % SLOTS], &request,
+                    offsetof(struct request, number), pe, SHMI_NOW);
 }
 
 static void await(const char *who, uint64_t number, int pe)
@@ -225,56 +278,57 @@ static uint64_t offset_of(const void *addr)
     return (uint64_t)((const char *)addr - shmi_segments[SHMI_SEGMENT_DEVICE].base);
 }
 
-/* A piece of a put, and the request to take it from the desk.  The source stays as it is until the
- * answer, so that host memory is sent from where it lies. */
-static void send_piece(const char *who, struct request request, const char *source, uint64_t number,
-                       int pe)
+/* The source stays as it is until the answer, so that host memory is sent from where it lies. */
+static void send_piece(const char *who, const char *source, size_t len, uint64_t number, int pe)
 {
     const char *from = source;
     if (shmi_hbm_is(source)) {
-        shmi_hbm_copy(agent.desk->mine[number % SLOTS], source, request.len);
+        shmi_hbm_copy(agent.desk->mine[number % SLOTS], source, len);
         from = agent.desk->mine[number % SLOTS];
     }
-    shmi_put_slowly(who, &shmi_ctx_default, agent.desk->theirs[number % SLOTS], from, request.len,
-                    pe, SHMI_LATER);
-    ask(who, request, number, pe);
+    shmi_put_slowly(who, &shmi_ctx_default, agent.desk->theirs[number % SLOTS], from, len, pe,
+                    SHMI_LATER);
+    announce(who, number, pe);
 }
 
 void shmi_hbm_agent_put(const char *who, void *addr, const void *source, size_t len, int pe)
 {
     uint64_t first = take(who, pe) + 1;
     uint64_t number = first;
+    ask(who, (struct request){.wish = WISH_PUT, .offset = offset_of(addr), .len = len}, first, pe);
     for (size_t at = 0; at < len; at += PIECE, number++) {
-        struct request request = {
-            .wish = WISH_PUT, .offset = offset_of(addr) + at, .len = shmi_min(len - at, PIECE)};
         if (number >= first + SLOTS) {
             await(who, number - SLOTS, pe);
         }
-        send_piece(who, request, (const char *)source + at, number, pe);
+        send_piece(who, (const char *)source + at, shmi_min(len - at, PIECE), number, pe);
     }
     await(who, number - 1, pe);
     give_back(who, number - 1, pe);
 }
 
+/* Half of the slots are asked for at a time: while one half is copied, the other is on its way. */
 void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t len, int pe)
 {
+    const size_t half = SLOTS / 2 * PIECE;
     uint64_t first = take(who, pe) + 1;
-    size_t pieces = (len + PIECE - 1) / PIECE;
-    for (size_t i = 0, asked = 0; i < pieces; i++) {
-        size_t at = i * PIECE;
-        for (; asked < pieces && asked < i + SLOTS; asked++) {
-            size_t from = asked * PIECE;
+    size_t asked = 0;
+    uint64_t number = first;
+    for (size_t at = 0; at < len; at += PIECE, number++) {
+        while (asked < len && asked <= at / half * half + half) {
+            uint64_t offset = offset_of(addr) + asked;
+            uint64_t its_first = first + asked / PIECE;
             ask(who,
-                (struct request){.wish = WISH_GET,
-                                 .offset = offset_of(addr) + from,
-                                 .len = shmi_min(len - from, PIECE)},
-                first + asked, pe);
+                (struct request){
+                    .wish = WISH_GET, .offset = offset, .len = shmi_min(len - asked, half)},
+                its_first, pe);
+            announce(who, its_first, pe);
+            asked += half;
         }
-        await(who, first + i, pe);
-        shmi_hbm_copy((char *)dest + at, agent.desk->mine[(first + i) % SLOTS],
+        await(who, number, pe);
+        shmi_hbm_copy((char *)dest + at, agent.desk->mine[number % SLOTS],
                       shmi_min(len - at, PIECE));
     }
-    give_back(who, first + pieces - 1, pe);
+    give_back(who, number - 1, pe);
 }
 
 void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo, int pe)
@@ -287,6 +341,7 @@ void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo,
         .expected = amo->expected,
     };
     ask(who, request, number, pe);
+    announce(who, number, pe);
     await(who, number, pe);
     if (amo->fetch != NULL) {
         shmi_bits_to(amo->fetch, shmi_load_acquire(&agent.desk->old), amo->size);
