@@ -139,13 +139,13 @@ PSHMEM(x_write_on_stream)
 
 int shmemx_wait_on_stream(const uint64_t *word, int cmp, uint64_t value, shmemx_stream_t stream)
 {
-    struct shmi_npu *npu = shmi_npu_enter(__func__);
+    shmi_npu_enter(__func__);
     check_word(__func__, word);
     if (cmp != SHMEM_CMP_EQ && cmp != SHMEM_CMP_GE) {
         return result(__func__, -EINVAL);
     }
     enum shmi_value_cmp how = cmp == SHMEM_CMP_EQ ? SHMI_VALUE_EQ : SHMI_VALUE_GE;
-    return result(__func__, shmi_accelerator.device->stream_wait(npu, stream, word, how, value));
+    return shmi_on_stream_await(__func__, stream, word, how, value);
 }
 PSHMEM(x_wait_on_stream)
 

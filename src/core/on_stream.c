@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/config.h"
 #include "core/base/log.h"
 #include "device/device.h"
 
@@ -26,6 +27,7 @@ struct shmi_lane {
         lock;        /* a call and its wait go on the stream side by side, in order of tickets */
     uint64_t handed; /* tickets */
     uint64_t *done;  /* of device memory: the last ticket that is done */
+    struct shmi_watch watch;
     struct shmi_lane *next;
 };
 
@@ -190,12 +192,14 @@ static struct shmi_lane *make_lane(void)
     }
     lane = calloc(1, sizeof(*lane));
     uint64_t *done = lane == NULL ? NULL : take_word();
-    if (done == NULL) {
+    uint64_t *reached = done == NULL ? NULL : take_word();
+    if (reached == NULL) {
         free(lane);
         return NULL;
     }
     pthread_mutex_init(&lane->lock, NULL);
     lane->done = done;
+    lane->watch.word = reached;
     return lane;
 }
 
@@ -257,6 +261,7 @@ static void free_lanes(struct shmi_lane **list)
 void shmi_on_stream_close(void)
 {
     end_helpers();
+    shmi_watch_close();
     free_lanes(&lanes.used);
     free_lanes(&lanes.free);
     while (lanes.pages != NULL) {
@@ -338,4 +343,21 @@ int shmi_on_stream_wait(shmemx_stream_t stream, const struct shmi_operation *op)
         free(copy);
     }
     return shmi_on_stream_result(op->who, stream, rc);
+}
+
+/* Nobody watches where no reports are wanted: it is one task of the device then, and not three. */
+int shmi_on_stream_await(const char *who, shmemx_stream_t stream, const uint64_t *word,
+                         enum shmi_value_cmp cmp, uint64_t value)
+{
+    const struct shmi_watched wait = {who, stream, word, cmp, value, .next = NULL};
+    struct shmi_lane *lane = shmi_config.watchdog == 0 ? NULL : lane_of(stream);
+    int rc = 0;
+    if (lane == NULL) {
+        rc = shmi_accelerator.device->stream_wait(shmi_accelerator.npu, stream, word, cmp, value);
+    } else {
+        pthread_mutex_lock(&lane->lock);
+        rc = shmi_watch_put(&lane->watch, &wait);
+        pthread_mutex_unlock(&lane->lock);
+    }
+    return shmi_on_stream_result(who, stream, rc);
 }

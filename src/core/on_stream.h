@@ -4,7 +4,8 @@
  *
  * An operation is done in one of three ways:
  *
- *     the device does it     a copy, a store or a wait of its own; the host has no part in it
+ *     the device does it     a copy, a store or a wait of its own; the host has no part in it, but
+ *                            that a thread looks once in a second whether a wait lasts too long
  *     in the stream's call   the stream calls the host, which does it at once: loads, stores and
  *                            atomics of this process and its device
  *     by a helper            what waits, for other PEs or for a network: the stream calls the host,
@@ -22,6 +23,7 @@
 
 #include "core/base/export.h"
 #include "core/coll.h"
+#include "device/device.h"
 #include "transport/transport.h"
 
 /* An operation: what is to be called when its time has come, and its arguments. */
@@ -52,6 +54,10 @@ struct shmi_operation {
 int shmi_on_stream_call(shmemx_stream_t stream, const struct shmi_operation *op);
 int shmi_on_stream_wait(shmemx_stream_t stream, const struct shmi_operation *op);
 
+/* The device itself waits for a word of its memory. */
+int shmi_on_stream_await(const char *who, shmemx_stream_t stream, const uint64_t *word,
+                         enum shmi_value_cmp cmp, uint64_t value);
+
 /* What a device said of something put on a stream, as the extensions do: 0, or -1 after logging. */
 int shmi_on_stream_result(const char *who, shmemx_stream_t stream, int rc);
 
@@ -63,5 +69,33 @@ void shmi_on_stream_free(struct shmi_lane *lane);
 
 /* Streams are done: end the helpers, give back all memory. */
 void shmi_on_stream_close(void);
+
+/* ---- between the files of these -------------------------------------------------------------- */
+
+/* A wait that the device does. */
+struct shmi_watched {
+    const char *who;
+    shmemx_stream_t stream;
+    const uint64_t *word;
+    enum shmi_value_cmp cmp;
+    uint64_t value;
+    uint64_t number; /* on_stream_watch.c's from here on: among the stream's, from 1 */
+    uint64_t since, next_report;
+    struct shmi_watched *next;
+};
+
+/* A stream's waits that are not known to be over. */
+struct shmi_watch {
+    uint64_t *word;   /* of device memory, zero at first: how far the stream has come */
+    uint64_t n_waits; /* on_stream_watch.c's from here on: ever */
+    struct shmi_watched *first, **last;
+    size_t n, limit; /* how many, and when to look whether they are over */
+    struct shmi_watch *next;
+};
+
+/* Put a wait on its stream; 0 or -errno.  One thread at a time for a watch, which stays where it
+ * is until the close. */
+int shmi_watch_put(struct shmi_watch *watch, const struct shmi_watched *like);
+void shmi_watch_close(void);
 
 #endif

@@ -265,14 +265,13 @@ int shmemx_signal_wait_until_on_stream(uint64_t *sig_addr, int cmp, uint64_t cmp
 {
     const char *who = __func__;
     enum shmi_value_cmp how;
-    struct shmi_npu *npu = shmi_npu_enter(who);
+    shmi_npu_enter(who);
     check_signal(who, sig_addr, shmi_job.my_pe);
     if (cmp < SHMEM_CMP_EQ || cmp > SHMEM_CMP_GE) {
         shmi_fatal("%s: cmp is %d, which is no SHMEM_CMP_ operator", who, cmp);
     }
     if (shmi_hbm_is(sig_addr) && has_comparison(cmp, &cmp_value, &how)) {
-        int rc = shmi_accelerator.device->stream_wait(npu, stream, sig_addr, how, cmp_value);
-        return shmi_on_stream_result(who, stream, rc);
+        return shmi_on_stream_await(who, stream, sig_addr, how, cmp_value);
     }
     const struct shmi_operation op = {
         .run = run_signal_wait,

@@ -46,6 +46,21 @@ export SHMEM_DEVICE
 wrong memory shmemx_calloc_device 'SHMEM_DEVICE=none'
 unset SHMEM_DEVICE
 
+# The device itself waits for a signal, and nobody sends it before that has been reported.
+rm -f "$tmp/err"
+MISUSE_GO=$tmp/go SHMEM_WATCHDOG=1
+export MISUSE_GO SHMEM_WATCHDOG
+(
+    wait_for 50 grep -qs 'waiting for' "$tmp/err"
+    : >"$MISUSE_GO"
+) &
+job 2 "$misuse" late_signal
+wait $!
+unset SHMEM_WATCHDOG
+check "a stream that waits too long: one line says for what" line_has npushmem 'PE 1' \
+    shmemx_signal_wait_until_on_stream 0x 'device heap' 'it is 3, to become 5 or more'
+check "and the job goes on when the signal has come" status_is 0
+
 job 2 "$misuse" killed
 check "a PE that is killed with a kernel running: the job fails" has_failed
 check "a PE that is killed with a kernel running: nothing is left" nothing_left

@@ -158,6 +158,24 @@ static void two_at_once(void)
     }
 }
 
+/* All PEs: the last one's stream waits, and PE 0 signals only when a file is there. */
+static void late_signal(void)
+{
+    uint64_t *signal = (uint64_t *)(void *)device;
+    const char *go = getenv("MISUSE_GO");
+    int last = shmem_n_pes() - 1;
+    if (shmem_my_pe() == last) {
+        shmem_uint64_p(signal, 3, last);
+        shmemx_signal_wait_until_on_stream(signal, SHMEM_CMP_GE, 5, SHMEMX_STREAM_DEFAULT);
+    } else if (shmem_my_pe() == 0 && go != NULL) {
+        while (access(go, F_OK) != 0) {
+            usleep(10000);
+        }
+        shmemx_signal_op_on_stream(signal, 7, SHMEM_SIGNAL_SET, last, SHMEMX_STREAM_DEFAULT);
+    }
+    sync_stream();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -181,6 +199,7 @@ static const struct {
     {"private", private_dest, 0, 1},
     {"freed_on_stream", freed_on_stream, 1, 1},
     {"two_at_once", two_at_once, 1, 1},
+    {"late_signal", late_signal, 1, 1},
 };
 
 int main(int argc, char **argv)
