@@ -105,7 +105,7 @@ int main(int argc, char **argv)
         bench_measure(barriers, 3, 0, bench.crowded ? 20 : BARRIERS, NULL);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         if (sizes[i] <= bench.largest && bench_wanted_any(moves, 2))
-            bench_measure(moves, 2, sizes[i], bench_iters(sizes[i]) / 50 + 1, NULL);
+            bench_measure(moves, 2, sizes[i], bench_iters(sizes[i]) / 50 + 4, NULL);
     shmemx_device_context_destroy(by_ring);
     shmemx_device_context_destroy(direct);
     bench_stop();

@@ -26,7 +26,7 @@
 enum {
     PASS = 64,                /* commands of a ring before the next ring's turn */
     SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
-    SPIN_CROWDED_NS = 2000,   /* ... where they need its core to go on ... */
+    SPIN_CROWDED_NS = 0,      /* ... only for some looks where they need its core to go on ... */
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
     SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
@@ -470,7 +470,7 @@ static void *run_engine(void *unused)
             sched_yield();
         }
         pthread_mutex_lock(&engine.lock);
-        unsigned n = look(now, looks, busy && idle_ns < spin_ns ? LOOKS : 1);
+        unsigned n = look(now, looks, busy && idle_ns <= spin_ns ? LOOKS : 1);
         if (n == 0 && (looks || idle_ns > YIELD_NS)) {
             busy = is_busy(engine.first, idle_ns);
         }

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engine_worker.c -- threads that the engine hands tasks to, which do them in their order. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/base/atomic.h"
 #include "core/base/log.h"
 #include "core/engine.h"
+
+/* To be woken takes longer than most tasks, and tasks come in rows: so long after one a thread
+ * stays awake. */
+enum { WARM_NS = 100 * 1000 };
 
 void shmi_worker_push(struct shmi_worker *worker, struct shmi_engine_ring *of, uint64_t ticket,
                       const shmemx_command_t *cmd, bool is_begun)
@@ -15,21 +22,39 @@ void shmi_worker_push(struct shmi_worker *worker, struct shmi_engine_ring *of, u
     }
     *task = (struct shmi_task){.of = of, .ticket = ticket, .cmd = *cmd, .is_begun = is_begun};
     pthread_mutex_lock(&worker->lock);
-    *worker->last = task;
+    shmi_store_relaxed(worker->last, task); /* looked at without the lock, too */
     worker->last = &task->next;
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->lock);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void linger(const struct shmi_worker *worker)
+{
+    uint64_t end = now_ns() + WARM_NS;
+    while (shmi_load_relaxed(&worker->first) == NULL && now_ns() < end) {
+        sched_yield();
+    }
+}
+
 struct shmi_task *shmi_worker_pop(struct shmi_worker *worker, bool may_wait)
 {
+    if (may_wait) {
+        linger(worker);
+    }
     pthread_mutex_lock(&worker->lock);
     while (worker->first == NULL && may_wait && !worker->stop) {
         pthread_cond_wait(&worker->wake, &worker->lock);
     }
     struct shmi_task *task = worker->first;
     if (task != NULL) {
-        worker->first = task->next;
+        shmi_store_relaxed(&worker->first, task->next);
         if (worker->first == NULL) {
             worker->last = &worker->first;
         }
