@@ -33,6 +33,9 @@ static const char help[] =
     "      --verbose         say which launcher was chosen, and how it is called\n"
     "      --help, --version\n"
     "\n"
+    "Several names that mpirun and srun give to these are known too (-np, --host, --npernode,\n"
+    "--ntasks, --label ...); --oversubscribe and --allow-run-as-root are so without being said.\n"
+    "\n"
     "The launcher \"own\" is oshrun itself: it starts the PEs on this machine and serves PMIx to\n"
     "them.  The others are used where they are installed: srun inside an allocation, Open MPI's\n"
     "mpirun, prterun.\n"
@@ -183,6 +186,7 @@ enum {
     OPT_LAUNCHER,
     OPT_PASS,
     OPT_VERBOSE,
+    OPT_GIVEN,
     OPT_HELP,
     OPT_VERSION
 };
@@ -205,6 +209,14 @@ static const struct option long_options[] = {
     {"launcher", required_argument, NULL, OPT_LAUNCHER},
     {"pass", required_argument, NULL, OPT_PASS},
     {"verbose", no_argument, NULL, OPT_VERBOSE},
+    /* As users of srun and mpirun write it; the last two say what is so anyway. */
+    {"ntasks", required_argument, NULL, 'n'},
+    {"ntasks-per-node", required_argument, NULL, OPT_PPN},
+    {"chdir", required_argument, NULL, OPT_WDIR},
+    {"label", no_argument, NULL, OPT_TAG},
+    {"oversubscribe", no_argument, NULL, OPT_GIVEN},
+    {"allow-run-as-root", no_argument, NULL, OPT_GIVEN},
+    {"h", no_argument, NULL, OPT_HELP},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -245,6 +257,8 @@ static void read_option(struct options *options, struct app *app, int option, co
         break;
     case OPT_VERBOSE:
         options->verbose = true;
+        break;
+    case OPT_GIVEN:
         break;
     case OPT_HELP:
         fputs(help, stdout);

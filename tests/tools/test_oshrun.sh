@@ -87,6 +87,8 @@ every_launcher()
     run -np 3 "$probe" say
     [ "$(grep -c 'of 3' "$tmp/out")" = 3 ]
     result $? "-np"
+    run --oversubscribe --allow-run-as-root --ntasks=2 --chdir "$tmp" pwd
+    lines 0 "$tmp $tmp" "as users of mpirun and srun write it"
     run -n 3 sh -c 'exit 5'
     expect 5 "an exit status is passed on"
     run -n 3 "$probe" 1:exit=3 sleep
@@ -141,6 +143,9 @@ bad_command_lines()
     run --help
     [ "$status" = 0 ] && grep -q -- --timeout "$tmp/out"
     result $? "--help"
+    run -h
+    [ "$status" = 0 ] && grep -q -- --timeout "$tmp/out"
+    result $? "-h"
     run --version
     [ "$status" = 0 ] && grep -q npushmem "$tmp/out"
     result $? "--version"
