@@ -44,6 +44,7 @@ static struct {
     int nested;           /* inits without a finalize */
     bool exit_hooked;
     bool exit_is_end; /* start_pes was called: exit is as good as shmem_finalize */
+    bool has_exited;  /* exit has closed the library */
     bool threaded;    /* more than one thread may call the library */
 } setup = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -188,6 +189,7 @@ static void close_all(void)
 {
     shmi_npu_finish();
     shmi_quiet(&shmi_ctx_default);
+    shmi_team_quiet();
     shmi_coll_sync("shmem_finalize", shmi_team_world);
     shmi_kernels_close();
     shmi_npu_part();
@@ -231,6 +233,7 @@ static void on_exit_hook(int status, void *unused)
     if (!setup.exit_is_end && !shmi_load_relaxed(&setup.threaded)) {
         publish_status(SHMI_EXITING);
     }
+    setup.has_exited = true;
     close_all();
 }
 
@@ -266,8 +269,13 @@ void shmem_query_initialized(int *initialized)
 }
 PSHMEM(_query_initialized)
 
+/* A destructor of the program's, or what it has told atexit before shmem_init, comes after our own
+ * hook, which has then done this. */
 void shmem_finalize(void)
 {
+    if (setup.has_exited) {
+        return;
+    }
     pthread_mutex_lock(&setup.lock);
     shmi_require_running(__func__);
     if (--setup.nested == 0) {

@@ -14,6 +14,7 @@
 #include "core/coll.h"
 #include "core/coll_net.h"
 #include "core/ctx.h"
+#include "core/order.h"
 #include "core/setup.h"
 #include "core/team_make.h"
 
@@ -135,6 +136,17 @@ void shmi_team_abandon(struct shmi_team *team)
 {
     shmi_id_release(team->id, shmi_net_last(team));
     unmake(team);
+}
+
+void shmi_team_quiet(void)
+{
+    for (struct shmi_team *team = teams.all; team != NULL; team = team->next) {
+        for (struct shmi_ctx *ctx = team->contexts; ctx != NULL; ctx = ctx->next) {
+            if ((ctx->options & SHMEM_CTX_PRIVATE) == 0) {
+                shmi_quiet(ctx);
+            }
+        }
+    }
 }
 
 int shmi_team_open(void)

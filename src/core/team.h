@@ -136,6 +136,7 @@ struct shmi_team *shmi_team_active_set(const char *who, int start, int log_strid
                                        long *psync);
 
 int shmi_team_open(void);   /* the world and the shared team; 0 or -errno */
+void shmi_team_quiet(void); /* the contexts of all teams, but those private to a thread */
 void shmi_team_close(void); /* destroys all teams, and their contexts */
 
 #endif

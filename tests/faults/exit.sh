@@ -29,7 +29,7 @@ for launcher in $launchers; do
     check "$launcher: global_exit(6) of one PE alone: the status" status_is 6
 
     # Without shmem_finalize, but on all PEs.
-    for how in exit=0 return=0; do
+    for how in exit=0 return=0 late_finalize; do
         job 3 "$fault" "$how" all
         check "$launcher: $how on all PEs without finalize: status 0" status_is 0
         check "$launcher: $how on all PEs: nothing is left" nothing_left

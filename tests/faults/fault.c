@@ -125,6 +125,8 @@ static int happen(const char *what)
         exit(atoi(what + 5));
     } else if (strncmp(what, "_exit=", 6) == 0) {
         _exit(atoi(what + 6));
+    } else if (strcmp(what, "late_finalize") == 0) {
+        return 0;
     } else if (strncmp(what, "return=", 7) == 0) {
         return atoi(what + 7);
     } else {
@@ -138,6 +140,9 @@ int main(int argc, char **argv)
     if (argc != 3) {
         fprintf(stderr, "usage: fault what others\n");
         return 2;
+    }
+    if (strcmp(argv[1], "late_finalize") == 0) { /* runs after what shmem_init tells atexit */
+        atexit(shmem_finalize);
     }
     shmem_init();
     me = shmem_my_pe();

@@ -8,6 +8,7 @@
 
 static int global_word = 17;
 static int static_words[100];
+static int static_inbox[2000];
 
 static void numbers(void)
 {
@@ -192,12 +193,20 @@ static void leave_and_return(int round)
     shmem_team_split_strided(SHMEM_TEAM_WORLD, 0, 1, n, NULL, 0, &team);
     shmem_ctx_t ctx = SHMEM_CTX_INVALID;
     shmem_ctx_create(0, &ctx);
+    static int source[2000]; /* more than networks take along at once */
+    for (int i = 0; i < 2000; i++) {
+        source[i] = 1000 * round + i + me;
+    }
+    shmem_ctx_int_put_nbi(ctx, static_inbox, source, 2000, (me + 1) % n);
     shmem_finalize();
 
     shmem_query_initialized(&initialized);
     check(initialized == 0, "initialized is %d after finalize", initialized);
     check(static_words[round] == 100 * round + left, "round %d: static data lost: %d", round,
           static_words[round]);
+    check(
+        static_inbox[0] == 1000 * round + left && static_inbox[1999] == 1000 * round + 1999 + left,
+        "round %d: a put on a context is lost: %d %d", round, static_inbox[0], static_inbox[1999]);
     static_words[7] = 7000 + me;
     int provided = -1;
     shmem_query_thread(&provided); /* allowed at any time */
