@@ -9,7 +9,7 @@
 #include "core/segment.h"
 #include "transport/node.h"
 
-#define SHMI_CARD_VERSION 1 /* of the structure */
+#define SHMI_CARD_VERSION 2 /* of the structure */
 
 /* Plain data. */
 struct shmi_card {
@@ -18,7 +18,8 @@ struct shmi_card {
     uint64_t slots; /* SHMEM_TEAMS_MAX */
     uint64_t heap;  /* offset of the user's heap in the heap segment */
     uint64_t heap_len;
-    uint64_t data; /* offset of the static data's copy in the object */
+    uint64_t program; /* PEs with one program have the same static variables */
+    uint64_t data;    /* offset of the static data's copy in the object */
     struct {
         uint64_t addr; /* in that PE's address space */
         uint64_t len;

@@ -9,6 +9,7 @@
 #include "core/hbm.h"
 #include "core/heap.h"
 #include "core/memory.h"
+#include "core/program.h"
 
 void shmi_check_not_symmetric(const char *who, const char *argument, const void *addr)
 {
@@ -87,6 +88,20 @@ void shmi_check_rma(const char *who, const struct shmi_ctx *ctx, const char *arg
 {
     shmi_check_pe(who, ctx, pe);
     shmi_check_symmetric(who, argument, addr, len);
+    if (shmi_config.check && len != 0 && !shmi_segment_is_symmetric(addr, shmi_ctx_pe(ctx, pe))) {
+        shmi_fatal("%s: %s %p is a variable of this program, and PE %d runs another one", who,
+                   argument, addr, shmi_ctx_pe(ctx, pe));
+    }
+}
+
+void shmi_check_source(const char *who, const struct shmi_ctx *ctx, const void *addr, size_t len,
+                       int pe)
+{
+    if (shmi_program_is_constant(addr)) {
+        shmi_check_pe(who, ctx, pe);
+    } else {
+        shmi_check_rma(who, ctx, "source", addr, len, pe);
+    }
 }
 
 void shmi_check_member(const char *who, const char *argument, const struct shmi_team *team, int pe)

@@ -16,6 +16,10 @@
 void shmi_check_rma(const char *who, const struct shmi_ctx *ctx, const char *argument,
                     const void *addr, size_t len, int pe);
 
+/* The same of what is only read, which may also be a constant of the program. */
+void shmi_check_source(const char *who, const struct shmi_ctx *ctx, const void *addr, size_t len,
+                       int pe);
+
 void shmi_check_pe(const char *who, const struct shmi_ctx *ctx, int pe);
 void shmi_check_aligned(const char *who, const char *argument, const void *addr, size_t align);
 

@@ -14,6 +14,7 @@
 #include "core/coll_hbm.h"
 #include "core/coll_net.h"
 #include "core/copy.h"
+#include "core/program.h"
 #include "core/setup.h"
 
 static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest, const char *source,
@@ -209,7 +210,9 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
 {
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, NULL, 0, NULL, 0);
-        shmi_check_symmetric(who, "source", source, len);
+        if (!shmi_program_is_constant(source)) {
+            shmi_check_symmetric(who, "source", source, len);
+        }
     }
     if (shmi_unlikely(shmi_hbm_on)) { /* source and dest of some may be device memory */
         shmi_hbm_collect(who, team, dest, source, len);

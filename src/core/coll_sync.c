@@ -26,6 +26,7 @@
 #include "core/coll_net.h"
 #include "core/ctx.h"
 #include "core/order.h"
+#include "core/program.h"
 #include "core/setup.h"
 #include "core/stats.h"
 #include "core/wait.h"
@@ -143,6 +144,9 @@ bool shmi_node_meet(struct shmi_team *team)
 
 bool shmi_node_maps(const char *who, const struct shmi_team *team, const void *addr)
 {
+    if (shmi_program_is_constant(addr)) {
+        return false;
+    }
     if (shmi_segment_of(addr) == NULL) {
         shmi_check_not_symmetric(who, "the buffer", addr);
     }
@@ -238,7 +242,9 @@ void shmi_coll_observe(const char *who, struct shmi_team *team, const void *dest
         return;
     }
     check_buffer(who, team, "dest", dest, dest_len);
-    check_buffer(who, team, "source", source, source_len);
+    if (!shmi_program_is_constant(source)) {
+        check_buffer(who, team, "source", source, source_len);
+    }
     bool before = (const char *)dest + dest_len <= (const char *)source;
     bool after = (const char *)source + source_len <= (const char *)dest;
     if (dest != source && !before && !after) {

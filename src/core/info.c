@@ -53,14 +53,19 @@ int shmem_addr_accessible(const void *addr, int pe)
     const struct shmi_segment *seg = shmi_segment_of(addr);
     bool is_ours =
         seg == &shmi_segments[SHMI_SEGMENT_HEAP] && (const char *)addr < shmi_segment_heap();
-    return pe >= 0 && pe < shmi_job.n_pes && seg != NULL && !is_ours;
+    return pe >= 0 && pe < shmi_job.n_pes && !is_ours && shmi_segment_is_symmetric(addr, pe);
 }
 PSHMEM(_addr_accessible)
+
+static void *pointer_to(const void *dest, int pe)
+{
+    return shmi_segment_is_symmetric(dest, pe) ? shmi_reach(dest, pe) : NULL;
+}
 
 void *shmem_ptr(const void *dest, int pe)
 {
     shmi_require_running(__func__);
-    return pe >= 0 && pe < shmi_job.n_pes ? shmi_reach(dest, pe) : NULL;
+    return pe >= 0 && pe < shmi_job.n_pes ? pointer_to(dest, pe) : NULL;
 }
 PSHMEM(_ptr)
 
@@ -71,7 +76,7 @@ void *shmem_team_ptr(shmem_team_t handle, const void *dest, int pe)
     if (team == NULL || pe < 0 || pe >= team->n_pes) {
         return NULL;
     }
-    return shmi_reach(dest, shmi_team_pe(team, pe));
+    return pointer_to(dest, shmi_team_pe(team, pe));
 }
 PSHMEM(_team_ptr)
 

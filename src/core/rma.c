@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/check.h"
 #include "core/hbm.h"
+#include "core/program.h"
 #include "core/stats.h"
 
 struct shmi_remote shmi_remote_of(const char *who, const void *addr, int pe)
@@ -56,7 +57,7 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
 {
     shmi_require_running(who);
     if (shmi_observing) {
-        shmi_check_rma(who, ctx, "source", source, len, pe);
+        shmi_check_source(who, ctx, source, len, pe);
         shmi_stats_count(SHMI_STATS_GET, len);
     }
     if (len == 0) {
@@ -68,6 +69,9 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
         return;
     }
     const char *there = shmi_reach(source, world_pe);
+    if (there == NULL && shmi_program_is_constant(source)) {
+        there = source; /* as good as that PE's */
+    }
     if (there != NULL) {
         shmi_copy(dest, there, len);
         return;

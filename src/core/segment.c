@@ -10,7 +10,6 @@
 #include "core/segment.h"
 
 #include <errno.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "core/base/util.h"
 #include "core/card.h"
 #include "core/fork.h"
+#include "core/program.h"
 #include "core/status.h"
 #include "core/team.h"
 
@@ -40,37 +40,6 @@ static struct {
     size_t heap_len;
     int n_here;
 } memory;
-
-/* The executable's writable pages, but for those that become read-only after relocation. */
-static int find_static_data(struct dl_phdr_info *info, size_t size, void *result)
-{
-    (void)size;
-    struct shmi_segment *data = result;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t relro_end = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-        if (ph->p_type == PT_GNU_RELRO) {
-            relro_end = (info->dlpi_addr + ph->p_vaddr + ph->p_memsz) & ~(page - 1);
-        }
-    }
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-        if (ph->p_type != PT_LOAD || (ph->p_flags & PF_W) == 0) {
-            continue;
-        }
-        uintptr_t start = (info->dlpi_addr + ph->p_vaddr) & ~(page - 1);
-        uintptr_t end = shmi_round_up(info->dlpi_addr + ph->p_vaddr + ph->p_memsz, page);
-        if (relro_end > start && relro_end <= end) {
-            start = relro_end;
-        }
-        if (end - start > data->len) {
-            data->base = (char *)start;
-            data->len = end - start;
-        }
-    }
-    return 1; /* the first object is the executable, and the only one that is symmetric */
-}
 
 /* A heap that cannot be had is an error now, not a killed process at some later first touch. */
 static int check_memory(size_t wanted, int pes)
@@ -91,13 +60,34 @@ static int check_memory(size_t wanted, int pes)
     return -ENOMEM;
 }
 
+/* The program's variables move into the object, at this offset, and stay at their addresses. */
+static int share_data(const struct shmi_segment *data, size_t offset)
+{
+    for (int i = 0; i < shmi_program.n_parts; i++) {
+        const struct shmi_part *part = &shmi_program.part[i];
+        size_t skip = (size_t)((uintptr_t)part->start - (uintptr_t)data->base);
+        int rc = skip < data->len
+                     ? shmi_node_save(&memory.ticket, part->start, part->len, offset + skip)
+                     : 0;
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    int rc = shmi_node_overlay(&memory.ticket, data->base, data->len, offset);
+    if (rc == 0) {
+        shmi_fork_protect(data->base, data->len, memory.ticket.fd, offset);
+    }
+    return rc;
+}
+
 int shmi_segment_create(struct shmi_card *mine)
 {
     struct shmi_segment *heap = &shmi_segments[SHMI_SEGMENT_HEAP];
     struct shmi_segment *data = &shmi_segments[SHMI_SEGMENT_DATA];
     *heap = (struct shmi_segment){.name = "heap"};
-    *data = (struct shmi_segment){.name = "static data"};
-    dl_iterate_phdr(find_static_data, data);
+    shmi_program_find(shmi_config.static_sharing);
+    *data = (struct shmi_segment){
+        .name = "static data", .base = shmi_program.data, .len = shmi_program.data_len};
 
     size_t slots = (size_t)shmi_config.teams_max * sizeof(struct shmi_slot);
     size_t ids = (size_t)shmi_config.teams_max / 8 + sizeof(uint64_t); /* team_ids.c */
@@ -120,16 +110,14 @@ int shmi_segment_create(struct shmi_card *mine)
     }
     heap->base = memory.base;
     if (shmi_config.static_sharing && data->len != 0) {
-        rc = shmi_node_overlay(&memory.ticket, data->base, data->len, mine->data);
-        if (rc == 0) {
-            shmi_fork_protect(data->base, data->len, memory.ticket.fd, mine->data);
-        }
+        rc = share_data(data, mine->data);
     }
     memory.ticket.host = shmi_topology_host();
     mine->ticket = memory.ticket;
     mine->slots = (uint64_t)shmi_config.teams_max;
     mine->heap = memory.heap;
     mine->heap_len = memory.heap_len;
+    mine->program = shmi_program.id;
     for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
         mine->segment[i].addr = (uintptr_t)shmi_segments[i].base;
         mine->segment[i].len = shmi_segments[i].len;
@@ -145,7 +133,7 @@ static int compare_cards(const struct shmi_card *cards, int pe)
                    (unsigned long)cards[0].slots, (unsigned long)cards[pe].slots, pe);
         return -EINVAL;
     }
-    if (cards[pe].segment[SHMI_SEGMENT_DATA].len != cards[0].segment[SHMI_SEGMENT_DATA].len) {
+    if (cards[pe].program != cards[0].program) {
         shmi_debug("PE %d runs another executable than PE 0: static variables of the two are not "
                    "symmetric",
                    pe);
@@ -190,6 +178,7 @@ static void set_windows(const struct shmi_card *card, int pe, int node, char *ba
             .amo = map,
             .addr = card->segment[i].addr,
             .node = node,
+            .strange = i == SHMI_SEGMENT_DATA && card->program != shmi_program.id,
         };
     }
 }
@@ -275,6 +264,12 @@ const struct shmi_segment *shmi_segment_of(const void *addr)
         }
     }
     return NULL;
+}
+
+bool shmi_segment_is_symmetric(const void *addr, int pe)
+{
+    const struct shmi_segment *seg = shmi_segment_of(addr);
+    return seg != NULL && !seg->window[pe].strange;
 }
 
 char *shmi_reach(const void *addr, int pe)

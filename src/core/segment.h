@@ -25,6 +25,7 @@ struct shmi_window {
     uint64_t addr; /* where it starts in that PE's own address space */
     uint64_t key;  /* the network's key for it */
     int node;      /* the first PE of the node it is on; PEs of one node map each other's heaps */
+    bool strange;  /* static data of another program: no object of it is one of ours */
 };
 
 struct shmi_segment {
@@ -86,6 +87,9 @@ __attribute__((always_inline)) static inline char *shmi_reach_fast_amo(const voi
 
 /* The segment of a symmetric address, or NULL. */
 const struct shmi_segment *shmi_segment_of(const void *addr);
+
+/* Is there the same object on that PE, which may run another program? */
+bool shmi_segment_is_symmetric(const void *addr, int pe);
 
 /* As above, observed or not. */
 char *shmi_reach(const void *addr, int pe);

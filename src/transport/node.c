@@ -98,34 +98,38 @@ int shmi_node_create(size_t len, size_t offset, size_t align, struct shmi_node_t
     return 0;
 }
 
-/* Copy the pages that hold something; those of an untouched .bss stay holes. */
-static int save_pages(int fd, const char *addr, size_t len, size_t offset)
+static int refuse(int rc, size_t len)
+{
+    errno = -rc;
+    shmi_error("cannot share the program's %zu KiB of static variables: %m; "
+               "SHMEM_STATIC_SHARING=no leaves them private",
+               len >> 10);
+    return rc;
+}
+
+/* Only the pages that hold something; those of an untouched .bss stay holes. */
+int shmi_node_save(const struct shmi_node_ticket *ticket, const void *addr, size_t len,
+                   size_t offset)
 {
     enum { PAGE = 4096 };
-    int rc = 0;
-    for (size_t at = 0; at < len && rc == 0; at += PAGE) {
+    for (size_t at = 0; at < len; at += PAGE) {
+        const char *page = (const char *)addr + at;
         size_t part = shmi_min(PAGE, len - at);
-        if (!shmi_pages_are_zero(addr + at, part)) {
-            rc = shmi_pages_write(fd, addr + at, part, (off_t)(offset + at));
+        int rc = shmi_pages_are_zero(page, part)
+                     ? 0
+                     : shmi_pages_write(ticket->fd, page, part, (off_t)(offset + at));
+        if (rc != 0) {
+            return refuse(rc, len);
         }
     }
-    return rc;
+    return 0;
 }
 
 int shmi_node_overlay(const struct shmi_node_ticket *ticket, void *addr, size_t len, size_t offset)
 {
-    int rc = save_pages(ticket->fd, addr, len, offset);
-    if (rc == 0 && mmap(addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ticket->fd,
-                        (off_t)offset) == MAP_FAILED) {
-        rc = -errno;
-    }
-    if (rc != 0) {
-        errno = -rc;
-        shmi_error("cannot share the program's %zu KiB of static variables: %m; "
-                   "SHMEM_STATIC_SHARING=no leaves them private",
-                   len >> 10);
-    }
-    return rc;
+    void *map =
+        mmap(addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ticket->fd, (off_t)offset);
+    return map == MAP_FAILED ? refuse(-errno, len) : 0;
 }
 
 int shmi_node_map(const struct shmi_node_ticket *ticket, char **base)

@@ -26,8 +26,11 @@ struct shmi_node_ticket {
 int shmi_node_create(size_t len, size_t offset, size_t align, struct shmi_node_ticket *ticket,
                      char **base);
 
-/* Lay this process's bytes [addr, addr + len), page aligned, over its own object at offset: the
- * contents are copied there and the mapping takes the place of the old one. */
+/* Copy this process's bytes [addr, addr + len), page aligned, into its own object at offset; and
+ * lay the object over them, so that the mapping takes the place of the old one.  0, or -errno after
+ * logging. */
+int shmi_node_save(const struct shmi_node_ticket *ticket, const void *addr, size_t len,
+                   size_t offset);
 int shmi_node_overlay(const struct shmi_node_ticket *ticket, void *addr, size_t len, size_t offset);
 
 /* Map a neighbour's object.  0, or -errno after logging what hinders it. */

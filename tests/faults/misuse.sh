@@ -58,4 +58,14 @@ wrong lock_not_symmetric shmem_set_lock lock
 wrong wait_not_symmetric shmem_long_wait_until ivar
 wrong bad_comparison shmem_long_wait_until 77
 wrong bad_signal_operation shmem_long_put_signal 99
+
+# Two programs in one job: what one has in static variables, the other has not.
+job 1 "$programs/mixed" : -n 1 "$programs/mixed_too"
+check "two programs: status 0" status_is 0
+check "two programs: PE 0 is right" says 'PE 0 is right'
+check "two programs: PE 1 is right" says 'PE 1 is right'
+job 1 "$programs/mixed" put : -n 1 "$programs/mixed_too" put
+check "two programs: a put to a variable of the other fails" has_failed
+check "two programs: found before harm is done" says_not survived
+check "two programs: a line says why" library_line shmem_long_p 'PE 1 runs another'
 finish

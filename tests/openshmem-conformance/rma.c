@@ -326,6 +326,21 @@ static void nothing(void)
 static unsigned char bss_bytes[8 * SHARE];
 static unsigned char data_bytes[8 * SHARE] = {1};
 
+/* A static variable that is const is the same on all PEs, and may lie where nothing is written. */
+static const long constant[300] = {[0] = 17, [299] = 18};
+
+static void constants(void)
+{
+    long here[300];
+    for (int pe = 0; pe < shmem_n_pes(); pe++) {
+        memset(here, 0, sizeof(here));
+        shmem_long_get(here, constant, 300, pe);
+        check(memcmp(here, constant, sizeof(here)) == 0, "get of PE %d: %ld %ld", pe, here[0],
+              here[299]);
+        check(shmem_long_g(&constant[299], pe) == 18, "g of PE %d", pe);
+    }
+}
+
 static void static_data(void)
 {
     struct where where = {"static data", SHMEM_CTX_DEFAULT, SHMEM_TEAM_WORLD};
@@ -475,6 +490,7 @@ int main(int argc, char **argv)
         {"get_nbi", get_nbi},
         {"nothing to move", nothing},
         {"static data", static_data},
+        {"constants", constants},
         {"large and at odd addresses", large},
         {"many at once", many},
         {"source reused after put", reuse},

@@ -54,9 +54,11 @@ hides "does not link nothing" lnpushmem "$cc" -show -v
 hides "a value is no input" lnpushmem "$cc" -show -o a -I b
 shows "an object is" lnpushmem "$cc" -show a.o
 shows "arguments are kept whole" "'a b.c' '-DX=\"y z\"'" "$cc" --showme 'a b.c' '-DX="y z"'
+shows "the whole answer to -show alone" "-I$source/include -L$build/.libs .*-lnpushmem" "$cc" -show
 shows "the static library" "-L$build/.libs -l:libnpushmem.a .*-lpmix" "$cc" -show -static-lib a.o
 shows "-showme:compile" "^-I$source/include$" "$cc" -showme:compile
 shows "--showme:link" "^-L$build/.libs -Wl,-rpath,$build/.libs -lnpushmem$" "$cc" --showme:link
+shows "--showme:libdirs" "^$build/.libs$" "$cc" --showme:libdirs
 shows "OSHCC_CC" "^my cc -I" env OSHCC_CC="my cc" "$cc" -show a.c
 shows "CC" "^my cc -I" env CC="my cc" "$cc" -show a.c
 hides "CC naming the wrapper" "^[^ ]*oshcc" env CC="$cc" "$cc" -show a.c
@@ -82,11 +84,39 @@ cp "$tmp/a.c" "$tmp/a.cc"
 result $? "compiles C"
 "$cxx" -Wall -Werror -c "$tmp/a.cc" -o "$tmp/b.o" >"$tmp/out" 2>&1
 result $? "compiles C++"
+# Large variables lie apart from small ones.
+cat >"$tmp/medium.c" <<'EOT'
+#include <shmem.h>
+static char bss[300000], data[300000] = {1};
+static int small_bss, small_data = 1;
+int main(void)
+{
+    shmem_init();
+    int next = (shmem_my_pe() + 1) % shmem_n_pes();
+    shmem_char_p(&bss[299999], 2, next);
+    shmem_char_p(&data[299999], 3, next);
+    shmem_int_p(&small_bss, 4, next);
+    shmem_int_p(&small_data, 5, next);
+    shmem_barrier_all();
+    int good = bss[299999] == 2 && data[299999] == 3 && data[0] == 1;
+    good = good && small_bss == 4 && small_data == 5;
+    shmem_finalize();
+    return good ? 0 : 1;
+}
+EOT
+
 if [ -f "$build/.libs/libnpushmem.so" ]; then
     "$cc" "$tmp/a.o" -o "$tmp/a" >"$tmp/out" 2>&1 && timeout 30 "$tmp/a" >"$tmp/out" 2>&1
     result $? "links a program that runs"
     "$cc" -static-lib -x c "$tmp/a.c" -o "$tmp/s" >"$tmp/out" 2>&1 &&
         timeout 30 "$tmp/s" >"$tmp/out" 2>&1 && ! ldd "$tmp/s" | grep -q npushmem
     result $? "links a program with the library inside"
+    for flags in '-fpie -pie' '-fno-pie -no-pie' '-fpie -pie -mcmodel=medium' \
+        '-fno-pie -no-pie -mcmodel=medium'; do
+        # shellcheck disable=SC2086  # a list of flags
+        "$cc" $flags "$tmp/medium.c" -o "$tmp/m" >"$tmp/out" 2>&1 || continue
+        timeout 60 "$build/tools/oshrun" --launcher own -n 2 "$tmp/m" >"$tmp/out" 2>&1
+        result $? "the static variables of a program built with $flags"
+    done
 fi
 echo "1..$n_tests"
