@@ -13,6 +13,7 @@
 #include "core/hbm.h"
 #include "core/rma.h"
 #include "core/stats.h"
+#include "core/trace.h"
 
 /* The old value goes to device memory: by way of here. */
 static void amo_to_device(const char *who, struct shmi_ctx *ctx, void *dest,
@@ -23,6 +24,26 @@ static void amo_to_device(const char *who, struct shmi_ctx *ctx, void *dest,
     here.fetch = &old;
     shmi_amo_slowly(who, ctx, dest, &here, SHMI_NOW, pe);
     shmi_hbm_copy(amo->fetch, &old, amo->size);
+}
+
+static void amo_anywhere(const char *who, struct shmi_ctx *ctx, void *dest,
+                         const struct shmi_amo *amo, enum shmi_when when, int world_pe)
+{
+    if (shmi_hbm_is(dest)) {
+        shmi_hbm_amo(who, ctx, dest, amo, when, world_pe);
+        return;
+    }
+    void *word = shmi_reach_amo(dest, world_pe);
+    if (word != NULL) {
+        uint64_t old = shmi_amo_cpu(word, amo->op, amo->size, amo->value, amo->expected);
+        if (amo->fetch != NULL) {
+            shmi_bits_to(amo->fetch, old, amo->size);
+        }
+        return;
+    }
+    struct shmi_remote at = shmi_remote_of(who, dest, world_pe);
+    shmi_amo_by_network(shmi_ctx_enter(ctx), at, amo, when);
+    shmi_ctx_leave(ctx);
 }
 
 void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const struct shmi_amo *amo,
@@ -39,21 +60,9 @@ void shmi_amo_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const st
         return;
     }
     int world_pe = shmi_ctx_pe(ctx, pe);
-    if (shmi_hbm_is(dest)) {
-        shmi_hbm_amo(who, ctx, dest, amo, when, world_pe);
-        return;
-    }
-    void *word = shmi_reach_amo(dest, world_pe);
-    if (word != NULL) {
-        uint64_t old = shmi_amo_cpu(word, amo->op, amo->size, amo->value, amo->expected);
-        if (amo->fetch != NULL) {
-            shmi_bits_to(amo->fetch, old, amo->size);
-        }
-        return;
-    }
-    struct shmi_remote at = shmi_remote_of(who, dest, world_pe);
-    shmi_amo_by_network(shmi_ctx_enter(ctx), at, amo, when);
-    shmi_ctx_leave(ctx);
+    uint64_t begun = shmi_trace_begin();
+    amo_anywhere(who, ctx, dest, amo, when, world_pe);
+    shmi_trace_end(begun, who, world_pe, amo->size);
 }
 
 /* A routine, its twin that takes a context, and their profiling names.  CALL is one of the bodies

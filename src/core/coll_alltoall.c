@@ -16,6 +16,7 @@
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 /* The arguments of one call.  A stride is in elements, a block is nelems of them. */
 struct alltoall {
@@ -148,6 +149,7 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
     if (nelems == 0) {
         return;
     }
+    uint64_t begun = shmi_trace_begin();
     if (shmi_hbm_either(dest, source)) {
         shmi_hbm_alltoall(who, team, dest, source, dst, sst, nelems, size);
     } else if (shmi_node_has(team)) {
@@ -155,6 +157,7 @@ void shmi_coll_alltoall(const char *who, struct shmi_team *team, void *dest, con
     } else {
         shmi_net_alltoall(who, team, dest, source, dst, sst, nelems, size);
     }
+    shmi_trace_end(begun, who, -1, nelems * size);
 }
 
 #define ALLTOALL(op, T, type)                                                              \

@@ -15,6 +15,7 @@
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 static void broadcast_pieces(const char *who, struct shmi_team *team, char *dest,
                              const char *source, size_t len, int root, bool wanted)
@@ -63,6 +64,7 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
         shmi_check_member(who, "PE_root", team, root);
         shmi_check_same(who, team, "PE_root", (uint64_t)root);
     }
+    uint64_t begun = shmi_trace_begin();
     if (len != 0 && shmi_hbm_either(dest, source)) {
         shmi_hbm_broadcast(who, team, dest, source, len, root, wanted);
     } else if (shmi_node_has(team)) {
@@ -70,6 +72,7 @@ void shmi_coll_broadcast(const char *who, struct shmi_team *team, void *dest, co
     } else {
         shmi_net_broadcast(who, team, dest, source, len, root, wanted);
     }
+    shmi_trace_end(begun, who, -1, len);
 }
 
 #define BROADCAST(op, T, type)                                                                   \

@@ -16,6 +16,7 @@
 #include "core/copy.h"
 #include "core/program.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 static void fcollect_pieces(const char *who, struct shmi_team *team, char *dest, const char *source,
                             size_t len)
@@ -65,6 +66,7 @@ void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, con
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, (size_t)team->n_pes * len, source, len);
     }
+    uint64_t begun = shmi_trace_begin();
     if (len != 0 && shmi_hbm_either(dest, source)) {
         shmi_hbm_fcollect(who, team, dest, source, len);
     } else if (shmi_node_has(team)) {
@@ -72,6 +74,7 @@ void shmi_coll_fcollect(const char *who, struct shmi_team *team, void *dest, con
     } else {
         shmi_net_fcollect(who, team, dest, source, len);
     }
+    shmi_trace_end(begun, who, -1, len);
 }
 
 /* What a member of a collect puts in its payload. */
@@ -214,6 +217,7 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
             shmi_check_symmetric(who, "source", source, len);
         }
     }
+    uint64_t begun = shmi_trace_begin();
     if (shmi_unlikely(shmi_hbm_on)) { /* source and dest of some may be device memory */
         shmi_hbm_collect(who, team, dest, source, len);
     } else if (shmi_node_has(team)) {
@@ -221,6 +225,7 @@ void shmi_coll_collect(const char *who, struct shmi_team *team, void *dest, cons
     } else {
         shmi_net_collect(who, team, dest, source, len);
     }
+    shmi_trace_end(begun, who, -1, len);
 }
 
 #define COLLECT(op, T, type)                                                                    \

@@ -18,6 +18,7 @@
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 /* Bytes that are combined at a time, so that what they become stays in the nearest cache while one
  * source after the other is combined with it. */
@@ -136,6 +137,7 @@ void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
+    uint64_t begun = shmi_trace_begin();
     if (nelems != 0 && shmi_hbm_either(dest, source)) {
         shmi_hbm_reduce(who, team, dest, source, nelems, size, combine);
     } else if (shmi_node_has(team)) {
@@ -143,6 +145,7 @@ void shmi_coll_reduce(const char *who, struct shmi_team *team, void *dest, const
     } else {
         shmi_net_reduce(who, team, dest, source, nelems, size, combine);
     }
+    shmi_trace_end(begun, who, -1, nelems * size);
 }
 
 #define REDUCE(op, T, type)                                                                       \

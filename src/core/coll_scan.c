@@ -16,6 +16,7 @@
 #include "core/coll_net.h"
 #include "core/copy.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 #define BLOCK 8192
 
@@ -131,6 +132,7 @@ void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const v
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, dest, nelems * size, source, nelems * size);
     }
+    uint64_t begun = shmi_trace_begin();
     if (nelems != 0 && shmi_hbm_either(dest, source)) {
         shmi_hbm_scan(who, team, dest, source, nelems, size, combine, inclusive);
     } else if (shmi_node_has(team)) {
@@ -138,6 +140,7 @@ void shmi_coll_scan(const char *who, struct shmi_team *team, void *dest, const v
     } else {
         shmi_net_scan(who, team, dest, source, nelems, size, combine, inclusive);
     }
+    shmi_trace_end(begun, who, -1, nelems * size);
 }
 
 #define SCAN(T, type, name, inclusive)                                                         \

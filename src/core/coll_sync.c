@@ -29,6 +29,7 @@
 #include "core/program.h"
 #include "core/setup.h"
 #include "core/stats.h"
+#include "core/trace.h"
 #include "core/wait.h"
 
 /* Returns once member i has announced the step. */
@@ -167,11 +168,13 @@ void shmi_coll_sync(const char *who, struct shmi_team *team)
     if (shmi_unlikely(shmi_observing)) {
         shmi_coll_observe(who, team, NULL, 0, NULL, 0);
     }
+    uint64_t begun = shmi_trace_begin();
     if (shmi_node_has(team)) {
         shmi_node_sync(who, team);
     } else {
         shmi_net_sync(who, team);
     }
+    shmi_trace_end(begun, who, -1, 0);
 }
 
 /* `alone`, `pair` and `flat` announce in the same way, and nothing else. */

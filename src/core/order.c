@@ -6,10 +6,12 @@
 #include "core/check.h"
 #include "core/network.h"
 #include "core/setup.h"
+#include "core/trace.h"
 #include "transport/transport.h"
 
 __attribute__((noinline)) void shmi_fence_network(struct shmi_ctx *ctx)
 {
+    uint64_t begun = shmi_trace_begin();
     struct shmi_channel *channel = shmi_ctx_enter(ctx);
     if (shmi_network_is_mixed()) {
         shmi_network.transport->quiet(channel);
@@ -17,12 +19,15 @@ __attribute__((noinline)) void shmi_fence_network(struct shmi_ctx *ctx)
         shmi_network.transport->fence(channel);
     }
     shmi_ctx_leave(ctx);
+    shmi_trace_end(begun, "shmem_fence", -1, 0);
 }
 
 __attribute__((noinline)) void shmi_quiet_network(struct shmi_ctx *ctx)
 {
+    uint64_t begun = shmi_trace_begin();
     shmi_network.transport->quiet(shmi_ctx_enter(ctx));
     shmi_ctx_leave(ctx);
+    shmi_trace_end(begun, "shmem_quiet", -1, 0);
 }
 
 void shmem_fence(void)

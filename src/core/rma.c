@@ -9,6 +9,7 @@
 #include "core/hbm.h"
 #include "core/program.h"
 #include "core/stats.h"
+#include "core/trace.h"
 
 struct shmi_remote shmi_remote_of(const char *who, const void *addr, int pe)
 {
@@ -26,18 +27,9 @@ struct shmi_remote shmi_remote_of(const char *who, const void *addr, int pe)
     return (struct shmi_remote){.pe = pe, .addr = win->addr + offset, .key = win->key};
 }
 
-void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
-                     size_t len, int pe, enum shmi_when when)
+static void put_anywhere(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                         size_t len, int world_pe, enum shmi_when when)
 {
-    shmi_require_running(who);
-    if (shmi_observing) {
-        shmi_check_rma(who, ctx, "dest", dest, len, pe);
-        shmi_stats_count(SHMI_STATS_PUT, len);
-    }
-    if (len == 0) {
-        return;
-    }
-    int world_pe = shmi_ctx_pe(ctx, pe);
     if (shmi_hbm_is(dest) || shmi_hbm_is(source)) {
         shmi_hbm_put(who, ctx, dest, source, len, world_pe, when);
         return;
@@ -52,18 +44,26 @@ void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
     shmi_ctx_leave(ctx);
 }
 
-void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+void shmi_put_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
                      size_t len, int pe, enum shmi_when when)
 {
     shmi_require_running(who);
     if (shmi_observing) {
-        shmi_check_source(who, ctx, source, len, pe);
-        shmi_stats_count(SHMI_STATS_GET, len);
+        shmi_check_rma(who, ctx, "dest", dest, len, pe);
+        shmi_stats_count(SHMI_STATS_PUT, len);
     }
     if (len == 0) {
         return;
     }
     int world_pe = shmi_ctx_pe(ctx, pe);
+    uint64_t begun = shmi_trace_begin();
+    put_anywhere(who, ctx, dest, source, len, world_pe, when);
+    shmi_trace_end(begun, who, world_pe, len);
+}
+
+static void get_anywhere(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                         size_t len, int world_pe, enum shmi_when when)
+{
     if (shmi_hbm_is(dest) || shmi_hbm_is(source)) {
         shmi_hbm_get(who, ctx, dest, source, len, world_pe, when);
         return;
@@ -79,6 +79,23 @@ void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const vo
     struct shmi_remote from = shmi_remote_of(who, source, world_pe);
     shmi_network.transport->get(shmi_ctx_enter(ctx), dest, from, len, when);
     shmi_ctx_leave(ctx);
+}
+
+void shmi_get_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                     size_t len, int pe, enum shmi_when when)
+{
+    shmi_require_running(who);
+    if (shmi_observing) {
+        shmi_check_source(who, ctx, source, len, pe);
+        shmi_stats_count(SHMI_STATS_GET, len);
+    }
+    if (len == 0) {
+        return;
+    }
+    int world_pe = shmi_ctx_pe(ctx, pe);
+    uint64_t begun = shmi_trace_begin();
+    get_anywhere(who, ctx, dest, source, len, world_pe, when);
+    shmi_trace_end(begun, who, world_pe, len);
 }
 
 /* The routines of the standard.  A macro names and forwards; each function has a twin that takes a

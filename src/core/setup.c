@@ -33,6 +33,7 @@
 #include "core/segment.h"
 #include "core/stats.h"
 #include "core/status.h"
+#include "core/trace.h"
 #include "core/wait.h"
 #include "transport/transport.h"
 
@@ -167,11 +168,12 @@ static void open_all(void)
     if (!setup.exit_hooked) {
         setup.exit_hooked = on_exit(on_exit_hook, NULL) == 0;
     }
-    shmi_observing = shmi_config.check || shmi_config.stats;
+    shmi_observing = shmi_config.check || shmi_config.stats || shmi_config.trace[0] != '\0';
     shmi_segment_set_open(!shmi_observing);
     shmi_store_relaxed(&shmi_stage, SHMI_RUNNING); /* on_loss looks at it at any time */
     require(shmi_npu_join());
     shmi_coll_sync("shmem_init", shmi_team_world);
+    shmi_trace_open();
 }
 
 /* Through a network, a PE that has seen the last synchronisation may still be needed by those that
@@ -191,6 +193,7 @@ static void close_all(void)
     shmi_quiet(&shmi_ctx_default);
     shmi_team_quiet();
     shmi_coll_sync("shmem_finalize", shmi_team_world);
+    shmi_trace_close();
     shmi_kernels_close();
     shmi_npu_part();
     part();

@@ -17,7 +17,7 @@ enum shmi_stage {
 extern SHMI_HIDDEN enum shmi_stage shmi_stage;
 
 /* Some option wants to see every operation, so the fast paths to the segments are closed:
- * SHMEM_CHECK, SHMEM_STATS. */
+ * SHMEM_CHECK, SHMEM_STATS, SHMEM_TRACE. */
 extern bool shmi_observing;
 
 /* End the job, saying that `who` was called outside init..finalize. */

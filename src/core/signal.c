@@ -10,6 +10,7 @@
 #include "core/order.h"
 #include "core/rma.h"
 #include "core/stats.h"
+#include "core/trace.h"
 
 static struct shmi_amo update_of(const char *who, uint64_t signal, int sig_op)
 {
@@ -23,17 +24,10 @@ static struct shmi_amo update_of(const char *who, uint64_t signal, int sig_op)
     };
 }
 
-static void put_signal_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
-                              size_t len, uint64_t *sig_addr, struct shmi_amo update, int pe,
-                              enum shmi_when when)
+static void put_signal_anywhere(const char *who, struct shmi_ctx *ctx, void *dest,
+                                const void *source, size_t len, uint64_t *sig_addr,
+                                struct shmi_amo update, int pe, enum shmi_when when)
 {
-    shmi_require_running(who);
-    if (shmi_observing) {
-        shmi_check_rma(who, ctx, "dest", dest, len, pe);
-        shmi_check_rma(who, ctx, "sig_addr", sig_addr, sizeof(*sig_addr), pe);
-        shmi_check_aligned(who, "sig_addr", sig_addr, sizeof(*sig_addr));
-        shmi_stats_count(SHMI_STATS_SIGNAL, len);
-    }
     if (shmi_hbm_is(dest) || shmi_hbm_is(source) || shmi_hbm_is(sig_addr)) {
         shmi_put_slowly(who, ctx, dest, source, len, pe, SHMI_NOW);
         shmi_fence(ctx);
@@ -57,6 +51,22 @@ static void put_signal_slowly(const char *who, struct shmi_ctx *ctx, void *dest,
         shmi_network.transport->put_signal(shmi_ctx_enter(ctx), to, source, len, at, &update, when);
         shmi_ctx_leave(ctx);
     }
+}
+
+static void put_signal_slowly(const char *who, struct shmi_ctx *ctx, void *dest, const void *source,
+                              size_t len, uint64_t *sig_addr, struct shmi_amo update, int pe,
+                              enum shmi_when when)
+{
+    shmi_require_running(who);
+    if (shmi_observing) {
+        shmi_check_rma(who, ctx, "dest", dest, len, pe);
+        shmi_check_rma(who, ctx, "sig_addr", sig_addr, sizeof(*sig_addr), pe);
+        shmi_check_aligned(who, "sig_addr", sig_addr, sizeof(*sig_addr));
+        shmi_stats_count(SHMI_STATS_SIGNAL, len);
+    }
+    uint64_t begun = shmi_trace_begin();
+    put_signal_anywhere(who, ctx, dest, source, len, sig_addr, update, pe, when);
+    shmi_trace_end(begun, who, shmi_ctx_pe(ctx, pe), len);
 }
 
 __attribute__((always_inline)) static inline void

@@ -28,6 +28,7 @@
 #include "core/card.h"
 #include "core/hbm.h"
 #include "core/status.h"
+#include "core/trace.h"
 #include "transport/transport.h"
 
 enum {
@@ -346,7 +347,7 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
     }
 }
 
-void shmi_wait(struct shmi_waiting *waiting)
+static void wait_anyhow(struct shmi_waiting *waiting)
 {
     uint64_t since = now_ns();
     uint64_t waited = 0;
@@ -369,6 +370,13 @@ void shmi_wait(struct shmi_waiting *waiting)
         waited = now_ns() - since;
     }
     wait_long(waiting, since);
+}
+
+void shmi_wait(struct shmi_waiting *waiting)
+{
+    uint64_t begun = shmi_trace_begin();
+    wait_anyhow(waiting);
+    shmi_trace_end_wait(begun, waiting->who, waiting->pe);
 }
 
 struct reaching {

@@ -105,6 +105,8 @@
            "how a scan goes from node to node")                                                    \
     BOOL  (stats,               no,                                                                \
            "print counters of operations and bytes at finalize")                                   \
+    TEXT  (trace,               "",                                                                \
+           "file for a time line of all calls, for Chrome's and Perfetto's viewers; empty: none")  \
     BOOL  (backtrace,           no,                                                                \
            "print a stack trace with fatal errors")
 /* clang-format on */
