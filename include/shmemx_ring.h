@@ -288,7 +288,7 @@ typedef struct {
 } shmemx_patience_t;
 
 #define SHMEMX_POLLS   256 /* between looks at the clock and at `stop`, */
-#define SHMEMX_CROWDED 8   /* and where others need the core to go on */
+#define SHMEMX_CROWDED 16  /* and where others need the core to go on */
 
 /* After a look that failed.  Returns SHMEMX_OK: look again. */
 SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shmemx_patience_t *wait,

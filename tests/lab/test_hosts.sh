@@ -82,7 +82,7 @@ bad_cable() {
 
 # The software NPUs of different hosts.
 devices() {
-    for program in rma atomics signals collectives streams; do
+    for program in memory rma atomics signals collectives streams; do
         check "device memory: $program, 4 PEs on 2 hosts" conforms --hosts 2 -n 4 \
             -x SHMEM_DEVICE=sim "tests/device/$program"
     done
