@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# hosts.awk -- the table of bench/hosts.  In: who, round, test, size, value, unit, by tabs.
+# hosts.awk -- the table of bench/hosts.  In: who, round, test, size, value, unit, by tabs; failed
+# names those of whom some run has not ended well.
 {
     row = $3 SUBSEP $4
     sample[$1, row, ++count[$1, row]] = $5 + 0
@@ -22,9 +23,12 @@ function median(who, row,    list, n, i, j, x)
     return n == 0 ? "" : n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
 
-function number(x)
+# What nobody measures is "-"; the others all measure the same.
+function number(x, who)
 {
-    return x == "" ? "-" : x >= 100 ? sprintf("%.0f", x) : sprintf("%.2f", x)
+    if (x == "")
+        return who == "theirs" && failed ~ who ? "failed" : "-"
+    return x >= 100 ? sprintf("%.0f", x) : sprintf("%.2f", x)
 }
 
 # How many times better a is than b.
@@ -44,7 +48,7 @@ END {
         ours = median("ours", row)
         theirs = median("theirs", row)
         bare = median("bare", row)
-        printf layout, key[1], key[2], unit[row], number(ours), number(theirs),
+        printf layout, key[1], key[2], unit[row], number(ours), number(theirs, "theirs"),
                number(better(row, ours, theirs)), number(bare), number(better(row, bare, ours))
     }
     print ""
