@@ -42,7 +42,7 @@ static void amo_anywhere(const char *who, struct shmi_ctx *ctx, void *dest,
         return;
     }
     struct shmi_remote at = shmi_remote_of(who, dest, world_pe);
-    shmi_amo_by_network(shmi_ctx_enter(ctx), at, amo, when);
+    shmi_amo_by_network(shmi_ctx_enter_to(ctx, world_pe), at, amo, when);
     shmi_ctx_leave(ctx);
 }
 

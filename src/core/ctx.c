@@ -7,6 +7,7 @@
 
 #include "core/base/export.h"
 #include "core/base/log.h"
+#include "core/network.h"
 #include "core/order.h"
 #include "core/setup.h"
 #include "transport/transport.h"
@@ -22,6 +23,13 @@ struct shmi_channel *shmi_ctx_enter(struct shmi_ctx *ctx)
         pthread_mutex_lock(&ctx->lock);
     }
     return ctx->channel;
+}
+
+struct shmi_channel *shmi_ctx_enter_to(struct shmi_ctx *ctx, int pe)
+{
+    struct shmi_channel *channel = shmi_ctx_enter(ctx);
+    ctx->crossed = ctx->crossed || shmi_network_is_mixed_with(pe);
+    return channel;
 }
 
 void shmi_ctx_leave(struct shmi_ctx *ctx)

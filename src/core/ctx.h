@@ -19,6 +19,7 @@ struct shmi_ctx {
     struct shmi_team *team;       /* PE arguments are its members; NULL before init */
     struct shmi_channel *channel; /* of the network; NULL where there is none */
     bool shared;                  /* threads may use it at once: lock around the channel */
+    bool crossed;                 /* the network was used where stores reach, too: see order.c */
     long options;
     pthread_mutex_t lock;  /* of the channel */
     struct shmi_ctx *next; /* of the team's contexts */
@@ -42,8 +43,10 @@ static inline int shmi_ctx_pe(const struct shmi_ctx *ctx, int pe)
     return shmi_team_pe(ctx->team, pe);
 }
 
-/* The channel of a context, locked if it must be, and its release. */
+/* The channel of a context, locked if it must be, and its release.  To is for what changes memory
+ * of a PE: a later fence is about that. */
 struct shmi_channel *shmi_ctx_enter(struct shmi_ctx *ctx);
+struct shmi_channel *shmi_ctx_enter_to(struct shmi_ctx *ctx, int pe);
 void shmi_ctx_leave(struct shmi_ctx *ctx);
 
 int shmi_ctx_open(void); /* the default context; 0 or -errno */

@@ -207,7 +207,7 @@ void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void 
     }
     struct shmi_remote to = shmi_remote_of(who, dest, pe);
     char *from = buffer_of(source, len);
-    struct shmi_channel *ch = shmi_ctx_enter(ctx);
+    struct shmi_channel *ch = shmi_ctx_enter_to(ctx, pe);
     if (from != NULL) {
         shmi_network.transport->put(ch, to, from, len, when);
     } else {
@@ -272,6 +272,6 @@ void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struc
         return;
     }
     struct shmi_remote at = shmi_remote_of(who, dest, pe);
-    shmi_amo_by_network(shmi_ctx_enter(ctx), at, amo, when);
+    shmi_amo_by_network(shmi_ctx_enter_to(ctx, pe), at, amo, when);
     shmi_ctx_leave(ctx);
 }

@@ -42,7 +42,7 @@ static struct {
     int n;
 } candidates;
 
-static bool is_mixed;
+static bool is_mixed; /* with some PE */
 
 static void log_for_module(int level, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -78,8 +78,8 @@ static bool is_needed(void)
     return false;
 }
 
-/* The same of one PE. */
-static bool is_mixed_with(int pe)
+/* Is a part of this PE's memory reached by stores, and another, or its atomics, by the network? */
+static bool takes_both(int pe)
 {
     bool by_store = false;
     bool by_network = false;
@@ -262,15 +262,15 @@ static int adopt(int chosen, const struct shmi_blob *blobs)
         }
     }
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
-        is_mixed = is_mixed || is_mixed_with(pe);
+        is_mixed = is_mixed || takes_both(pe);
     }
     shmi_debug("network: %s, %s", shmi_network.transport->name, facts->what);
     return 0;
 }
 
-bool shmi_network_is_mixed(void)
+bool shmi_network_is_mixed_with(int pe)
 {
-    return is_mixed;
+    return is_mixed && takes_both(pe);
 }
 
 /* PE 0 speaks for all, and nobody ends the job before it has: all meet once more. */

@@ -13,7 +13,7 @@ void shmi_network_close(void);
 
 /* Do loads and stores reach some memory of a PE whose other memory, or whose atomics, take the
  * network?  Then the network cannot put the two in order, and a fence has to complete. */
-bool shmi_network_is_mixed(void);
+bool shmi_network_is_mixed_with(int pe);
 
 /* What modules may ask of the library. */
 extern const struct shmi_services shmi_services;

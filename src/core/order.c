@@ -4,17 +4,19 @@
 
 #include "core/base/export.h"
 #include "core/check.h"
-#include "core/network.h"
 #include "core/setup.h"
 #include "core/trace.h"
 #include "transport/transport.h"
 
+/* What the network does to memory that stores of this PE reach, too, it must have done before the
+ * next store; to all other PEs it keeps the order itself. */
 __attribute__((noinline)) void shmi_fence_network(struct shmi_ctx *ctx)
 {
     uint64_t begun = shmi_trace_begin();
     struct shmi_channel *channel = shmi_ctx_enter(ctx);
-    if (shmi_network_is_mixed()) {
+    if (ctx->crossed) {
         shmi_network.transport->quiet(channel);
+        ctx->crossed = false;
     } else {
         shmi_network.transport->fence(channel);
     }
@@ -26,6 +28,7 @@ __attribute__((noinline)) void shmi_quiet_network(struct shmi_ctx *ctx)
 {
     uint64_t begun = shmi_trace_begin();
     shmi_network.transport->quiet(shmi_ctx_enter(ctx));
+    ctx->crossed = false;
     shmi_ctx_leave(ctx);
     shmi_trace_end(begun, "shmem_quiet", -1, 0);
 }

@@ -40,7 +40,7 @@ static void put_anywhere(const char *who, struct shmi_ctx *ctx, void *dest, cons
         return;
     }
     struct shmi_remote to = shmi_remote_of(who, dest, world_pe);
-    shmi_network.transport->put(shmi_ctx_enter(ctx), to, source, len, when);
+    shmi_network.transport->put(shmi_ctx_enter_to(ctx, world_pe), to, source, len, when);
     shmi_ctx_leave(ctx);
 }
 

@@ -48,7 +48,8 @@ static void put_signal_anywhere(const char *who, struct shmi_ctx *ctx, void *des
     } else {
         struct shmi_remote to = shmi_remote_of(who, dest, world_pe);
         struct shmi_remote at = shmi_remote_of(who, sig_addr, world_pe);
-        shmi_network.transport->put_signal(shmi_ctx_enter(ctx), to, source, len, at, &update, when);
+        struct shmi_channel *ch = shmi_ctx_enter_to(ctx, world_pe);
+        shmi_network.transport->put_signal(ch, to, source, len, at, &update, when);
         shmi_ctx_leave(ctx);
     }
 }
