@@ -26,6 +26,14 @@ static void amo_to_device(const char *who, struct shmi_ctx *ctx, void *dest,
     shmi_hbm_copy(amo->fetch, &old, amo->size);
 }
 
+/* Where a CPU of this node may update the word.  Words of 4 bytes are any CPU's if the network
+ * leaves them to their owner's, whatever it does with longer ones. */
+static void *reach_word(const void *addr, unsigned size, int pe)
+{
+    return size == 4 && shmi_network.facts.coherent4 ? shmi_reach(addr, pe)
+                                                     : shmi_reach_amo(addr, pe);
+}
+
 static void amo_anywhere(const char *who, struct shmi_ctx *ctx, void *dest,
                          const struct shmi_amo *amo, enum shmi_when when, int world_pe)
 {
@@ -33,7 +41,7 @@ static void amo_anywhere(const char *who, struct shmi_ctx *ctx, void *dest,
         shmi_hbm_amo(who, ctx, dest, amo, when, world_pe);
         return;
     }
-    void *word = shmi_reach_amo(dest, world_pe);
+    void *word = reach_word(dest, amo->size, world_pe);
     if (word != NULL) {
         uint64_t old = shmi_amo_cpu(word, amo->op, amo->size, amo->value, amo->expected);
         if (amo->fetch != NULL) {

@@ -250,12 +250,14 @@ static int adopt(int chosen, const struct shmi_blob *blobs)
         facts->native4 &= offer.facts.native4;
         facts->native8 &= offer.facts.native8;
         facts->coherent = facts->coherent && offer.facts.coherent;
+        facts->coherent4 = facts->coherent4 && offer.facts.coherent4;
         for (int i = 0; i < SHMI_HOST_SEGMENTS; i++) {
             shmi_segments[i].window[pe].key = offer.key[i];
         }
     }
     /* One answer for the whole job to who performs the atomics on a word: where the network's and
-     * the CPUs' are not atomic with each other, the network does all of them. */
+     * the CPUs' are not atomic with each other, the network does all of them.  If that is so for
+     * words of 8 bytes only, amo.c knows. */
     for (int i = 0; i < SHMI_HOST_SEGMENTS && !facts->coherent; i++) {
         for (int pe = 0; pe < shmi_job.n_pes; pe++) {
             shmi_segments[i].window[pe].amo = NULL;

@@ -23,7 +23,7 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_TRANSPORT_ABI 2
+#define SHMI_TRANSPORT_ABI 3
 
 struct shmi_net;     /* an opened network; each transport defines its own */
 struct shmi_channel; /* one stream of operations on it; what a context owns */
@@ -55,6 +55,7 @@ struct shmi_net_facts {
     unsigned native4; /* bit per shmi_amo_op that the network does on 4-byte words */
     unsigned native8; /* and on 8-byte words; what is missing the core builds, exactly */
     bool coherent;    /* its atomics are atomic with those of the target's CPUs */
+    bool coherent4;   /* those on 4-byte words are, in any case */
     char what[96];    /* for people: "tcp;ofi_rxm on eth0", "mlx5_0 port 1, RoCE v2" */
 };
 

@@ -40,6 +40,7 @@ static void learn(struct shmi_net *net, struct shmi_net_facts *facts)
     facts->native4 = ~0u;
     facts->native8 = ~0u;
     facts->coherent = net->attr.atomic_cap != IBV_ATOMIC_HCA;
+    facts->coherent4 = true; /* the owner's CPU does them */
     if (net->hello.atomics == VERBS_BY_DEVICE) {
         facts->native8 = 1u << SHMI_AMO_FETCH | 1u << SHMI_AMO_CSWAP | 1u << SHMI_AMO_ADD;
     }
