@@ -271,7 +271,7 @@ void shmi_verbs_answerers_drop(struct shmi_net *net);
 /* verbs_serve.c */
 int shmi_verbs_target_open(struct shmi_net *net);
 void shmi_verbs_target_close(struct shmi_net *net);
-void shmi_verbs_serve(struct shmi_net *net); /* unless another thread is at it */
+int shmi_verbs_serve(struct shmi_net *net); /* how many; -1 if another thread is at it */
 void shmi_verbs_progress(struct shmi_net *net, uint64_t ns);
 /* With posting held: wait until one more may leave. */
 void shmi_verbs_departures_reap(struct shmi_net *net, unsigned most);

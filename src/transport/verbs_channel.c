@@ -14,7 +14,7 @@
 
 /* Rounds of an unsuccessful wait: between looks at the peers' requests, before others may have the
  * core, and between looks at the clock. */
-enum { ROUNDS_SERVE = 8, ROUNDS_YIELD = 128, ROUNDS_CLOCK = 2048 };
+enum { ROUNDS_SERVE = 32, ROUNDS_YIELD = 128, ROUNDS_CLOCK = 2048 };
 enum { REPORTS = 512 };
 
 /* ---- life ---------------------------------------------------------------------------------- */

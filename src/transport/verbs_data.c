@@ -40,18 +40,23 @@ static struct local bounced(struct shmi_channel *ch)
 
 /* ---- put ----------------------------------------------------------------------------------- */
 
-static struct local source_of(struct shmi_channel *ch, const void *src, size_t len,
-                              enum shmi_when when)
+/* The registration of a source that the adapter reads where it is, or NULL.  Of memory of a device,
+ * which comes in long pieces only, the CPU must not touch a byte. */
+static const struct ibv_mr *registration_of(struct shmi_net *net, const void *src, size_t len,
+                                            enum shmi_when when)
 {
-    struct shmi_net *net = ch->net;
-    if (len <= net->inline_len) {
-        return (struct local){.addr = src, .bounce = -1, .is_inline = true};
+    bool is_worth_it = len >= VERBS_BOUNCE || (len > net->inline_len && when == SHMI_LATER);
+    return is_worth_it ? shmi_verbs_region_of(net, src, len) : NULL;
+}
+
+static struct local source_of(struct shmi_channel *ch, const void *src, size_t len,
+                              const struct ibv_mr *mr)
+{
+    if (mr != NULL) {
+        return (struct local){.addr = src, .key = mr->lkey, .bounce = -1};
     }
-    if (when == SHMI_LATER || len > VERBS_BOUNCE) {
-        const struct ibv_mr *mr = shmi_verbs_region_of(net, src, len);
-        if (mr != NULL) {
-            return (struct local){.addr = src, .key = mr->lkey, .bounce = -1};
-        }
+    if (len <= ch->net->inline_len) {
+        return (struct local){.addr = src, .bounce = -1, .is_inline = true};
     }
     if (len <= VERBS_BOUNCE) {
         struct local local = bounced(ch);
@@ -61,11 +66,11 @@ static struct local source_of(struct shmi_channel *ch, const void *src, size_t l
     return register_for_once(ch, src, len, 0);
 }
 
-/* The longest work request with this buffer. */
-static size_t piece_of(struct shmi_channel *ch, const void *local, size_t len)
+/* The longest work request with this buffer, or with one that is registered. */
+static size_t piece_of(struct shmi_channel *ch, const struct ibv_mr *mr, size_t len)
 {
     size_t most = ch->net->piece_len;
-    if (len > VERBS_BOUNCE && shmi_verbs_region_of(ch->net, local, len) == NULL) {
+    if (len > VERBS_BOUNCE && mr == NULL) {
         most = len <= VERBS_COPIED ? VERBS_BOUNCE : shmi_min(most, VERBS_PINNED);
     }
     return shmi_min(len, most);
@@ -96,11 +101,12 @@ static void put_locked(struct link *link, struct shmi_remote to, const char *src
                        const struct shmi_amo *amo)
 {
     bool is_zero_copy = false;
-    size_t piece = piece_of(link->ch, src, len);
+    const struct ibv_mr *mr = registration_of(link->ch->net, src, len, when);
+    size_t piece = piece_of(link->ch, mr, len);
     for (;;) {
         struct job *job;
         size_t n = shmi_min(len, piece);
-        struct local local = source_of(link->ch, src, n, when);
+        struct local local = source_of(link->ch, src, n, mr);
         is_zero_copy |= next_for(link, JOB_PUT, to, &local, n, &job);
         if (n == len) {
             break;
@@ -152,9 +158,9 @@ void shmi_verbs_put_signal(struct shmi_channel *ch, struct shmi_remote to, const
 
 /* ---- get ----------------------------------------------------------------------------------- */
 
-static struct local destination_of(struct shmi_channel *ch, void *dst, size_t len)
+static struct local destination_of(struct shmi_channel *ch, void *dst, size_t len,
+                                   const struct ibv_mr *mr)
 {
-    const struct ibv_mr *mr = shmi_verbs_region_of(ch->net, dst, len);
     if (mr != NULL) {
         return (struct local){.addr = dst, .key = mr->lkey, .bounce = -1};
     }
@@ -162,15 +168,14 @@ static struct local destination_of(struct shmi_channel *ch, void *dst, size_t le
                                : register_for_once(ch, dst, len, IBV_ACCESS_LOCAL_WRITE);
 }
 
-static void get_piece(struct link *link, char *dst, struct shmi_remote from, size_t len,
-                      enum shmi_when when, bool is_last)
+static void get_piece(struct link *link, const struct local *local, char *dst,
+                      struct shmi_remote from, size_t len, enum shmi_when when, bool is_last)
 {
-    struct local local = destination_of(link->ch, dst, len);
     struct job *job;
-    next_for(link, JOB_GET, from, &local, len, &job);
-    if (local.bounce >= 0) {
+    next_for(link, JOB_GET, from, local, len, &job);
+    if (local->bounce >= 0) {
         job->copy_to = dst;
-        job->from = local.addr;
+        job->from = local->addr;
     }
     if (may_wait(len, when)) {
         shmi_verbs_ring_later(link);
@@ -188,10 +193,12 @@ void shmi_verbs_get(struct shmi_channel *ch, void *dst, struct shmi_remote from,
     }
     pthread_mutex_lock(&ch->lock);
     struct link *link = shmi_verbs_link_of(ch, from.pe);
-    size_t piece = piece_of(ch, dst, len);
+    const struct ibv_mr *mr = shmi_verbs_region_of(ch->net, dst, len);
+    size_t piece = piece_of(ch, mr, len);
     while (len != 0) {
         size_t n = shmi_min(len, piece);
-        get_piece(link, to, from, n, when, n == len);
+        struct local local = destination_of(ch, to, n, mr);
+        get_piece(link, &local, to, from, n, when, n == len);
         to += n;
         from.addr += n;
         len -= n;

@@ -12,8 +12,6 @@
 
 #include "transport/verbs.h"
 
-enum { GIDS_MOST = 256 };
-
 /* What the user named; empty, 0 and -1 leave the choice to us. */
 struct wish {
     char device[64];
@@ -147,12 +145,26 @@ static int rank_of(const struct ibv_gid_entry *entry)
     }
 }
 
+/* All GIDs of the device, or NULL; there may be hundreds on each port. */
+static struct ibv_gid_entry *gids_of(struct shmi_net *net, ssize_t *n)
+{
+    size_t room = 0;
+    for (int port = 1; port <= net->attr.phys_port_cnt; port++) {
+        struct ibv_port_attr attr;
+        room +=
+            ibv_query_port(net->device, (uint8_t)port, &attr) == 0 ? (size_t)attr.gid_tbl_len : 0;
+    }
+    struct ibv_gid_entry *entries = calloc(room, sizeof(*entries));
+    *n = entries == NULL ? 0 : ibv_query_gid_table(net->device, entries, room, 0);
+    return entries;
+}
+
 /* The entry asked for, or the best of the port. */
 static int choose_gid(struct shmi_net *net, long asked, struct ibv_gid_entry *best, char *what,
                       size_t len)
 {
-    static struct ibv_gid_entry entries[GIDS_MOST];
-    ssize_t n = ibv_query_gid_table(net->device, entries, GIDS_MOST, 0);
+    ssize_t n;
+    struct ibv_gid_entry *entries = gids_of(net, &n);
     int rank = 0;
     for (ssize_t i = 0; i < n; i++) {
         const struct ibv_gid_entry *entry = &entries[i];
@@ -162,6 +174,7 @@ static int choose_gid(struct shmi_net *net, long asked, struct ibv_gid_entry *be
             *best = *entry;
         }
     }
+    free(entries);
     if (rank != 0) {
         return 0;
     }

@@ -162,6 +162,7 @@ static int make_pair(struct link *link)
 struct link *shmi_verbs_link_make(struct shmi_channel *ch, int pe)
 {
     struct shmi_net *net = ch->net;
+    shmi_verbs_ring(ch, false); /* this takes its time */
     struct link *link = aligned_alloc(4096, shmi_round_up(sizeof(*link), 4096));
     if (link == NULL) {
         verbs_fatal(net, "no memory for a connection to PE %d", pe);

@@ -19,8 +19,8 @@
 #include "transport/verbs.h"
 
 enum {
-    REST = 1,                  /* milliseconds that the thread stays away while others serve */
-    NAP_LONGEST = 1000 * 1000, /* nanoseconds */
+    REST = 1,                      /* milliseconds that the thread stays away while others serve */
+    NAP_LONGEST = 4 * 1000 * 1000, /* nanoseconds */
     DEPARTURES = 512
 };
 
@@ -125,58 +125,32 @@ static void take_arrival(struct shmi_net *net, const struct ibv_wc *wc)
     }
 }
 
-/* False if another thread is at it. */
-static bool try_serve(struct shmi_net *net)
+/* How many there were; -1 if another thread is at it. */
+static int try_serve(struct shmi_net *net)
 {
     struct ibv_wc wc[8];
-    int n;
+    int n, all = 0;
     if (pthread_mutex_trylock(&net->serving) != 0) {
-        return false;
+        return -1;
     }
     do {
         n = ibv_poll_cq(net->arrivals, SHMI_COUNT(wc), wc);
         for (int i = 0; i < n; i++) {
             take_arrival(net, &wc[i]);
+            all++;
         }
     } while (n == SHMI_COUNT(wc));
     pthread_mutex_unlock(&net->serving);
-    return true;
+    return all;
 }
 
-void shmi_verbs_serve(struct shmi_net *net)
+int shmi_verbs_serve(struct shmi_net *net)
 {
     __atomic_fetch_add(&net->visits, 1, __ATOMIC_RELAXED);
-    try_serve(net);
+    return try_serve(net);
 }
 
-/* Writes of peers ring no bell, so naps are short. */
-static void nap(uint64_t ns)
-{
-    if (ns != 0) {
-        struct timespec time = {.tv_nsec = (long)shmi_min(ns, NAP_LONGEST)};
-        nanosleep(&time, NULL);
-    }
-}
-
-void shmi_verbs_progress(struct shmi_net *net, uint64_t ns)
-{
-    shmi_verbs_serve(net);
-    if (pthread_mutex_trylock(&net->list) != 0) {
-        return;
-    }
-    for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
-        if (__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED) &&
-            pthread_mutex_trylock(&ch->lock) == 0) {
-            shmi_verbs_ring(ch, false);
-            shmi_verbs_reap(ch);
-            pthread_mutex_unlock(&ch->lock);
-        }
-    }
-    pthread_mutex_unlock(&net->list);
-    nap(ns);
-}
-
-/* ---- the thread ---------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static void hear_bell(struct shmi_net *net)
 {
@@ -187,13 +161,61 @@ static void hear_bell(struct shmi_net *net)
     }
 }
 
+/* Until somebody asks for something, or the time is over.  Writes of peers ring no bell, so it is
+ * no longer than a nap for memory of this node. */
+static void doze(struct shmi_net *net, uint64_t ns)
+{
+    struct timespec time = {.tv_nsec = (long)shmi_min(ns, NAP_LONGEST)};
+    struct pollfd bell = {.fd = net->bell->fd, .events = POLLIN};
+    /* What came before the bell was armed does not ring: look once more. */
+    if (ibv_req_notify_cq(net->arrivals, 0) == 0 && shmi_verbs_serve(net) > 0) {
+        return;
+    }
+    if (ppoll(&bell, 1, &time, NULL) > 0) {
+        hear_bell(net);
+        shmi_verbs_serve(net);
+    }
+}
+
+static unsigned reap_channels(struct shmi_net *net)
+{
+    unsigned n = 0;
+    if (pthread_mutex_trylock(&net->list) != 0) {
+        return 0;
+    }
+    for (struct shmi_channel *ch = net->channels; ch != NULL; ch = ch->next) {
+        if (__atomic_load_n(&ch->is_unsettled, __ATOMIC_RELAXED) &&
+            pthread_mutex_trylock(&ch->lock) == 0) {
+            shmi_verbs_ring(ch, false);
+            n += shmi_verbs_reap(ch);
+            pthread_mutex_unlock(&ch->lock);
+        }
+    }
+    pthread_mutex_unlock(&net->list);
+    return n;
+}
+
+void shmi_verbs_progress(struct shmi_net *net, uint64_t ns)
+{
+    int served = shmi_verbs_serve(net);
+    unsigned reaped = reap_channels(net);
+    if (ns != 0 && served <= 0 && reaped == 0) {
+        doze(net, ns);
+    }
+}
+
+/* ---- the thread ---------------------------------------------------------------------------- */
+
 static void hear_device(struct shmi_net *net)
 {
     struct ibv_async_event event;
     if (ibv_get_async_event(net->device, &event) != 0) {
         return;
     }
-    if (event.event_type == IBV_EVENT_DEVICE_FATAL || event.event_type == IBV_EVENT_PORT_ERR) {
+    bool is_bad = event.event_type == IBV_EVENT_DEVICE_FATAL ||
+                  event.event_type == IBV_EVENT_PORT_ERR || event.event_type == IBV_EVENT_CQ_ERR ||
+                  event.event_type == IBV_EVENT_SRQ_ERR;
+    if (is_bad) {
         verbs_log(net, SHMI_WARN, "%s: %s", net->name, ibv_event_type_str(event.event_type));
     } else {
         verbs_debug(net, "%s: %s", net->name, ibv_event_type_str(event.event_type));
@@ -224,7 +246,7 @@ static void *serve_peers(void *arg)
     while (!__atomic_load_n(&net->is_closing, __ATOMIC_ACQUIRE)) {
         unsigned visits = __atomic_load_n(&net->visits, __ATOMIC_RELAXED);
         /* What came before the bell was armed does not ring: look once more. */
-        if (visits == seen && ibv_req_notify_cq(net->arrivals, 0) == 0 && try_serve(net)) {
+        if (visits == seen && ibv_req_notify_cq(net->arrivals, 0) == 0 && try_serve(net) >= 0) {
             sleep_until_rung(net, false, -1);
         } else {
             seen = visits;

@@ -2,9 +2,10 @@
 /*
  * test_transport.c -- a network module through its table, without the library above it.
  *
- * Usage: test_transport [module.so | loop] [processes | stray]
+ * Usage: test_transport [module.so | loop] [processes | stray | deaf]
  * Without arguments: loop, the oracle, with one process, and the modules built, with three.
- * stray: what the module says of a put to memory that was not exposed.
+ * stray: what the module says of a put to memory that was not exposed; deaf: of one to a PE that
+ * has gone before anybody spoke to it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -110,6 +111,41 @@ static void company(void)
         await(pe.words + COMPANY + 8 * MOST, i);
     }
     pe.t->quiet(pe.ch);
+    meet();
+}
+
+/* Long pieces of memory that only an adapter may touch, such as a device's, in both directions. */
+static void untouched(void)
+{
+    enum { LONG = (8 << 20) + 100 }; /* longer than some adapters send in one go */
+    static const size_t most[] = {8192, 70000, LONG};
+    struct shmi_memory own = {.len = LONG, .dmabuf = -1}, other = own;
+    struct shmi_remote to = {.pe = pe.me};
+    uint64_t addr, key;
+    if (strcmp(pe.t->name, "verbs") != 0) {
+        return;
+    }
+    own.base = expose(LONG, &addr, &key);
+    other.base = expose(LONG, &to.addr, &to.key);
+    for (unsigned i = 0; i < 2 * SHMI_COUNT(most); i++) {
+        size_t len = most[i / 2];
+        bool is_put = i % 2 == 0;
+        char *src = is_put ? own.base : other.base, *dst = is_put ? other.base : own.base;
+        fill(src, len, i);
+        mprotect(own.base, LONG, PROT_NONE);
+        if (is_put) {
+            pe.t->put(pe.ch, to, own.base, len, SHMI_NOW);
+            pe.t->quiet(pe.ch);
+        } else {
+            pe.t->get(pe.ch, own.base, to, len, SHMI_NOW);
+        }
+        mprotect(own.base, LONG, PROT_READ | PROT_WRITE);
+        expect(differ(dst, len, i) == len, "%zu bytes that the CPU may not touch differ", len);
+    }
+    pe.t->withdraw(pe.net, &own, key);
+    pe.t->withdraw(pe.net, &other, to.key);
+    munmap(own.base, LONG);
+    munmap(other.base, LONG);
     meet();
 }
 
@@ -400,6 +436,7 @@ static const struct {
     const char *what;
 } tests[] = {
     {copies, "put and get of all lengths, from private and exposed memory"},
+    {untouched, "memory that the CPU may not touch"},
     {floods, "many operations in flight"},
     {company, "small puts arrive without a quiet"},
     {signals, "put_signal: the data comes before the signal, without a quiet"},
@@ -441,8 +478,8 @@ static void child(const char *module, int me, int n)
     _exit(board->failed != 0);
 }
 
-/* Does not come back from a network that knows what is exposed. */
-static void put_astray(const char *module, int me)
+/* Does not come back from a network that knows what is exposed, or who is there. */
+static void put_in_vain(const char *module, int me, bool is_deaf)
 {
     uint64_t word = 1;
     pe.me = me;
@@ -450,27 +487,31 @@ static void put_astray(const char *module, int me)
     shmi_log_set_pe(me);
     alarm(120);
     join(module);
+    if (me == 1 && is_deaf) {
+        _exit(0);
+    }
     if (me == 0) {
-        struct shmi_remote beyond = room_of(1, 0);
-        beyond.addr -= (uint64_t)1 << 30;
-        pe.t->put(pe.ch, beyond, &word, sizeof(word), SHMI_NOW);
+        struct shmi_remote to = room_of(1, 0);
+        to.addr -= is_deaf ? 0 : (uint64_t)1 << 30;
+        usleep(is_deaf ? 500 * 1000 : 0); /* until it has gone */
+        pe.t->put(pe.ch, to, &word, sizeof(word), SHMI_NOW);
         pe.t->quiet(pe.ch);
     }
     meet(); /* PE 1 is here until PE 0 is gone, or returns */
     leave();
 }
 
-static int stray(const char *module)
+static int in_vain(const char *module, bool is_deaf)
 {
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t other = fork();
     if (other == 0) {
-        put_astray(module, 1);
+        put_in_vain(module, 1, is_deaf);
         _exit(0);
     }
     pid_t first = fork();
     if (first == 0) {
-        put_astray(module, 0);
+        put_in_vain(module, 0, is_deaf);
         _exit(0);
     }
     int status;
@@ -511,8 +552,8 @@ int main(int argc, char **argv)
         return 1;
     }
     shmi_debugging = shmi_config.debug;
-    if (argc > 2 && strcmp(argv[2], "stray") == 0) {
-        return stray(argv[1]);
+    if (argc > 2 && (strcmp(argv[2], "stray") == 0 || strcmp(argv[2], "deaf") == 0)) {
+        return in_vain(argv[1], strcmp(argv[2], "deaf") == 0);
     }
     if (argc > 1) {
         try_module(argv[1], argc > 2 ? atoi(argv[2]) : strcmp(argv[1], "loop") == 0 ? 1 : 3);
