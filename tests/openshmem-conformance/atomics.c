@@ -140,29 +140,125 @@ static void every_form(void)
     shmem_free(words);
 }
 
-/* Every operation that adds, of every type, from all PEs at once on one word of every PE. */
-static void totals(void)
+/* ---- all PEs at once on one word of every PE, with every routine whose totals are known ------- */
+
+static uint64_t my_bit(void)
 {
-    const int rounds = conformance_rounds(40);
+    return UINT64_C(1) << shmem_my_pe();
+}
+
+static bool is_of_bits(enum operation operation)
+{
+    return operation == AND || operation == OR || operation == XOR;
+}
+
+static uint64_t value_for(enum operation operation, int strike)
+{
+    switch (operation) {
+    case SWAP:
+        return (uint64_t)(shmem_my_pe() * 1000 + strike + 1);
+    case AND:
+        return ~my_bit();
+    case OR:
+    case XOR:
+        return my_bit();
+    default:
+        return 1;
+    }
+}
+
+/* The same number of strikes for each PE.  Of swaps: what was put into words less what came out. */
+static long strike_all(const struct atomic_form *form, void *word, int rounds)
+{
     int n = shmem_n_pes();
-    uint64_t *word = shmem_malloc(sizeof(uint64_t));
-    for (size_t i = 0; i < CONFORMANCE_COUNT(atomic_forms); i++) {
-        const struct atomic_form *form = &atomic_forms[i];
-        if ((form->operation != ADD && form->operation != INC) || !conformance_tries(i, 0, 3)) {
+    long balance = 0;
+    uint64_t fetched, cond = 0;
+    for (int k = 0; k < rounds * n; k++) {
+        int pe = k / rounds;
+        uint64_t value = value_for(form->operation, k);
+        cond = k % rounds == 0 ? 0 : cond; /* what this PE's word is thought to be */
+        value = form->operation == COMPARE_SWAP ? cond + 1 : value;
+        form->call(SHMEM_CTX_DEFAULT, &fetched, word, value, cond, pe);
+        if (form->operation != SWAP && form->operation != COMPARE_SWAP) {
             continue;
         }
-        form->store(word, 0);
-        shmem_barrier_all();
-        uint64_t ignored;
-        for (int k = 0; k < rounds * n; k++) {
-            form->call(SHMEM_CTX_DEFAULT, &ignored, word, 1, 0, (shmem_my_pe() + k) % n);
+        shmem_quiet();
+        uint64_t old = form->load(&fetched);
+        if (form->operation == SWAP) {
+            balance += (long)value - (long)old;
+        } else {
+            balance += old == cond;
+            cond = old == cond ? value : old;
         }
-        shmem_barrier_all();
-        check(form->load(word) == (uint64_t)(rounds * n), "%s: total %ld and not %d", form->name,
-              (long)form->load(word), rounds * n);
-        shmem_barrier_all();
     }
-    shmem_free(word);
+    shmem_quiet(); /* what was fetched goes to a variable here */
+    return balance;
+}
+
+/* What is left in each word, of operations that do not tell what was there before. */
+static void check_left(const struct atomic_form *form, const void *word, int rounds)
+{
+    const int n = shmem_n_pes();
+    uint64_t want = (uint64_t)(rounds * n);
+    if (form->operation == AND || (form->operation == XOR && rounds % 2 == 0)) {
+        want = 0;
+    } else if (is_of_bits(form->operation)) {
+        want = (UINT64_C(1) << n) - 1;
+    }
+    check(form->load(word) == want, "%s: total %#lx and not %#lx", form->name,
+          (long)form->load(word), (long)want);
+}
+
+/* What was swapped in has come out or is still there. */
+static void check_balance(const struct atomic_form *form, const long *balance)
+{
+    long sum = 0;
+    for (int pe = 0; pe < shmem_n_pes() && shmem_my_pe() == 0; pe++) {
+        sum += shmem_long_g(balance, pe);
+    }
+    check(sum == 0, "%s: %ld more went in than came out", form->name, sum);
+}
+
+static int strikes_of(size_t number)
+{
+    enum operation operation = atomic_forms[number].operation;
+    bool is_sum = operation == ADD || operation == INC;
+    bool is_known =
+        operation != FETCH && operation != SET && (!is_of_bits(operation) || shmem_n_pes() <= 30);
+    bool is_tried = is_known && conformance_tries(number, 0, is_sum ? 3 : 48);
+    return is_tried ? conformance_rounds(is_sum ? 40 : 10) : 0;
+}
+
+static void totals(void)
+{
+    enum { FORMS = CONFORMANCE_COUNT(atomic_forms) };
+    struct total {
+        uint64_t word;
+        long balance;
+    } *totals = shmem_malloc(FORMS * sizeof(*totals));
+    for (size_t i = 0; i < FORMS; i++) {
+        bool is_and = atomic_forms[i].operation == AND;
+        atomic_forms[i].store(&totals[i].word, is_and ? (UINT64_C(1) << shmem_n_pes()) - 1 : 0);
+    }
+    shmem_barrier_all();
+    for (size_t i = 0; i < FORMS; i++) {
+        totals[i].balance = strike_all(&atomic_forms[i], &totals[i].word, strikes_of(i));
+    }
+    shmem_barrier_all();
+    for (size_t i = 0; i < FORMS; i++) {
+        totals[i].balance -= (long)atomic_forms[i].load(&totals[i].word);
+    }
+    shmem_barrier_all();
+    for (size_t i = 0; i < FORMS; i++) {
+        enum operation operation = atomic_forms[i].operation;
+        if (strikes_of(i) != 0 && (operation == SWAP || operation == COMPARE_SWAP)) {
+            check_balance(&atomic_forms[i], &totals[i].balance);
+        } else if (strikes_of(i) != 0) {
+            check_left(&atomic_forms[i], &totals[i].word, strikes_of(i));
+        }
+    }
+    shmem_barrier_all();
+    shmem_free(totals);
 }
 
 /* Every number that fetch_inc gives out, it gives out once, and to each PE in ascending order. */
