@@ -19,7 +19,7 @@ loses_a_pe() {
 # shellcheck disable=SC2086  # lists
 conformance "2 PEs on 2 hosts" $on_two
 # shellcheck disable=SC2086
-RDMA_PROGRAMS=${RDMA_MIXED-atomics signals collectives_data} \
+RDMA_PROGRAMS=${RDMA_MIXED-atomics ordering signals collectives_data} \
     conformance "4 PEs on 2 hosts" $on_both
 check "a PE is killed while the other puts: the job ends and names it" loses_a_pe put
 check "a PE is killed while the other waits: the job ends and names it" loses_a_pe wait
