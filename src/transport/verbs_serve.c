@@ -206,19 +206,30 @@ void shmi_verbs_progress(struct shmi_net *net, uint64_t ns)
 
 /* ---- the thread ---------------------------------------------------------------------------- */
 
+/* Nothing can be done through a device that has failed, and waits would never end. */
+static int gravity_of(enum ibv_event_type event)
+{
+    switch (event) {
+    case IBV_EVENT_DEVICE_FATAL:
+    case IBV_EVENT_CQ_ERR:
+    case IBV_EVENT_SRQ_ERR:
+        return SHMI_FATAL;
+    case IBV_EVENT_PORT_ERR:
+        return SHMI_WARN;
+    default:
+        return SHMI_DEBUG;
+    }
+}
+
 static void hear_device(struct shmi_net *net)
 {
     struct ibv_async_event event;
     if (ibv_get_async_event(net->device, &event) != 0) {
         return;
     }
-    bool is_bad = event.event_type == IBV_EVENT_DEVICE_FATAL ||
-                  event.event_type == IBV_EVENT_PORT_ERR || event.event_type == IBV_EVENT_CQ_ERR ||
-                  event.event_type == IBV_EVENT_SRQ_ERR;
-    if (is_bad) {
-        verbs_log(net, SHMI_WARN, "%s: %s", net->name, ibv_event_type_str(event.event_type));
-    } else {
-        verbs_debug(net, "%s: %s", net->name, ibv_event_type_str(event.event_type));
+    int level = gravity_of(event.event_type);
+    if (level != SHMI_DEBUG || *net->services->debugging) {
+        verbs_log(net, level, "%s: %s", net->name, ibv_event_type_str(event.event_type));
     }
     ibv_ack_async_event(&event);
 }
@@ -236,6 +247,8 @@ static void sleep_until_rung(struct shmi_net *net, bool only_wake, int ms)
     }
     if ((fds[2].revents & POLLIN) != 0) {
         hear_device(net);
+    } else if ((fds[2].revents & (POLLERR | POLLHUP)) != 0) {
+        verbs_fatal(net, "%s is no longer there", net->name);
     }
 }
 
