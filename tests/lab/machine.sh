@@ -27,7 +27,7 @@ in_machines() {
 
 # job <oshrun's arguments>: sets status; files out, err and both.
 job() {
-    timeout -k 5 "${limit:-400}" tools/oshrun "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    timeout -k 5 "${limit:-900}" tools/oshrun "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     status=$?
     cat "$tmp/out" "$tmp/err" >"$tmp/both"
 }

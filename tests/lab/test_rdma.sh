@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015,SC2317  # called by name
 # shellcheck source-path=SCRIPTDIR source=machine.sh
 . "$(dirname "$0")/machine.sh"
-in_machines 1 "${RDMA_TIMEOUT:-2400}"
+in_machines 1 "${RDMA_TIMEOUT:-5400}"
 export SHMEM_LAUNCHER=own SHMEM_TRANSPORT=verbs SHMEM_NODE_SHARING=no
 
 # drives <PEs>: all of the module's table, with the loop transport as the oracle.

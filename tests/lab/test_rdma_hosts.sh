@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015,SC2317  # called by name
 # shellcheck source-path=SCRIPTDIR source=machine.sh
 . "$(dirname "$0")/machine.sh"
-in_machines 2 "${RDMA_TIMEOUT:-2400}"
+in_machines 2 "${RDMA_TIMEOUT:-5400}"
 export SHMEM_TRANSPORT=verbs OMPI_MCA_plm_rsh_agent=rsh OMPI_MCA_hwloc_base_binding_policy=none
 on_two='--launcher mpirun --hosts node0:1,node1:1 -n 2'
 on_both='--launcher mpirun --hosts node0:2,node1:2 -n 4'
