@@ -74,7 +74,10 @@ for operator in $operators; do
         check "$operator with $pes PEs" right "$pes" "$operator" -m 40 -n 36 -k 28 -t 8
     done
     export SHMEM_SIM_P2P=no
-    check "$operator with 2 PEs, through the ring" right 2 "$operator" -m 40 -n 36 -k 28 -t 8
+    for pes in 2 5; do
+        check "$operator with $pes PEs, through the ring" \
+            right "$pes" "$operator" -m 40 -n 36 -k 28 -t 8
+    done
     unset SHMEM_SIM_P2P
     check "$operator with fewer tiles than PEs" right 5 "$operator" -m 9 -n 7 -k 5 -t 8
     export SHMEM_SIM_CORES=1
