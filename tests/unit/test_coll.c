@@ -59,7 +59,9 @@ static bool run_job(int n_pes, bool mapped, int rounds)
             make_teams(me, n_pes);
             make_segments(me, n_pes, mapped);
             be_patient();
-            _exit(run_pe(rounds));
+            run_calls(rounds);
+            run_types();
+            _exit(pe.failures == 0 ? 0 : 1);
         }
     }
     for (int i = 0; i < n_pes; i++) {
