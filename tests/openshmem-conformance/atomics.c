@@ -140,7 +140,7 @@ static void every_form(void)
     shmem_free(words);
 }
 
-/* ---- all PEs at once on one word of every PE, with every routine whose totals are known ------- */
+/* ---- all PEs at once on one word of every PE, with every routine whose totals are known ------ */
 
 static uint64_t my_bit(void)
 {
