@@ -203,6 +203,9 @@ with FAKE_ASCEND_FAIL=aclrtSetDevice=207005 -- wrong 2 memory 'NPU 1 cannot be u
 what='a lost device'
 with FAKE_ASCEND_FAIL=aclrtMemcpy=507010 -- wrong 2 freed_twice 'NPU' 'aclrtMemcpy' 'error 507010' \
     'the device is lost'
+what='a device that is lost while work is on a stream'
+with FAKE_ASCEND_FAIL=aclrtSynchronizeStream=507901 -- wrong 2 memory 'device fault' 'NPU' \
+    'error 507901' 'the device is lost'
 what='too little device memory'
 with FAKE_ASCEND_HBM=16 -- wrong 2 memory 'gives no 32 MiB' 'free of 16 MiB' SHMEM_DEVICE_SIZE
 what='the runtime has its own words'

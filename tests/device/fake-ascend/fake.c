@@ -10,8 +10,8 @@
 enum { DEVICES_MAX = 64 };
 
 pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
-_Thread_local bool fake_in_host_function;
-static _Thread_local struct fake_context *current;
+OF_THREAD bool fake_in_host_function;
+static OF_THREAD struct fake_context *current;
 
 static struct {
     uint64_t inits;

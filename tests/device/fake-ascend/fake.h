@@ -88,7 +88,10 @@ void fake_complain(const char *text);
 void fake_exception(int code, int device);
 
 extern pthread_mutex_t fake_lock; /* of all but streams */
-extern _Thread_local bool fake_in_host_function;
+
+/* With the program's own variables of threads: leak checkers do not find their way to others. */
+#define OF_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
+extern OF_THREAD bool fake_in_host_function;
 
 /* ---- fake_memory.c --------------------------------------------------------------------------- */
 
@@ -182,7 +185,7 @@ struct fake_task {
     struct fake_event *event;
     void (*kernel)(void *args, unsigned block, unsigned n_blocks);
     uint32_t n_blocks;
-    char args[];
+    _Alignas(16) char args[]; /* as malloc aligns */
 };
 
 /* Put it, with args_len bytes of arguments, on a stream; NULL: the default one. */
