@@ -3,8 +3,8 @@
 # ascend.sh -- the module for Ascend NPUs, on a make-believe runtime (fake-ascend).
 #
 # ascend.sh <source> <build> [all|few]: with all, every program and every fused operator in every
-# way of sharing memory, with 2 and with 4 PEs, which takes minutes; with few, what a build with
-# sanitizers is to see; else each at least once.
+# way of sharing memory, with 2 and with 4 PEs, which takes minutes; with few, enough for a
+# build with sanitizers; else each at least once.
 # shellcheck source-path=SCRIPTDIR source=../faults/faults.sh
 . "$(dirname "$0")/../faults/faults.sh"
 extent=${3-$ASCEND_EXTENT}
