@@ -23,7 +23,7 @@ standards() {
         compile "$compiler" "$language" "$standard" "$file" >"$tmp/log" 2>&1
         case $? in
         0) tried=$((tried + 1)) ;;
-        77) ;;
+        77) echo "# $compiler does not know -std=$standard" >&3 ;;
         *)
             echo "with -std=$standard:"
             cat "$tmp/log"
@@ -34,6 +34,7 @@ standards() {
     [ "$tried" -gt 0 ] || { echo "$compiler knows none of: $*" && return 1; }
 }
 
+exec 3>&1 # past what check keeps for failures
 each_compiler() {
     for compiler in gcc clang; do
         if have "$compiler"; then
