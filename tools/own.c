@@ -27,6 +27,9 @@
 /* Seconds that each step of an end may take. */
 static const double grace_to_speak = 0.25, grace_to_leave = 1.0, grace_after_kill = 5.0;
 
+/* And for which the PMIx server may be behind: it has still to tell of a PE that has gone. */
+static const double grace_to_tell = 2.0;
+
 enum step { RUNNING, SPEAKING, LEAVING, KILLED };
 
 struct pe {
@@ -141,19 +144,6 @@ static void killed_by(int pe, int sig, bool has_core)
     pe_failed(pe, 128 + sig, PMIX_ERR_PROC_ABORTED_BY_SIG, how);
 }
 
-static void exited(int pe, int status)
-{
-    const struct pe *it = &job.pes[pe];
-    char how[80];
-
-    if (status != 0) {
-        snprintf(how, sizeof(how), "exited with status %d", status);
-        pe_failed(pe, status, PMIX_ERR_EXIT_NONZERO_TERM, how);
-    } else if (it->has_joined && !it->has_left) {
-        pe_failed(pe, 1, PMIX_ERR_PROC_TERM_WO_SYNC, "left without shmem_finalize");
-    }
-}
-
 /* A PE that ended well without ever joining is waited for in vain by those that have joined. */
 static void look_for_absent(void)
 {
@@ -225,6 +215,32 @@ static void read_starts(void)
             say("cannot run %s as PE %d: %s", program_of(failed.pe), failed.pe,
                 strerror(failed.error));
         end_job(failed.error == ENOENT ? 127 : 126, SIGTERM, LEAVING);
+    }
+}
+
+/* libpmix does not wait for ever for an answer to PMIx_Finalize, and where the machine is very busy
+ * a PE can be gone before the server has read that it leaves. */
+static bool has_left(int pe)
+{
+    double end = now() + grace_to_tell;
+
+    while (job.step == RUNNING && !job.pes[pe].has_left && now() < end) {
+        struct pollfd notes = {.fd = job.notes, .events = POLLIN};
+        poll(&notes, 1, 100);
+        read_notes();
+    }
+    return job.pes[pe].has_left;
+}
+
+static void exited(int pe, int status)
+{
+    char how[80];
+
+    if (status != 0) {
+        snprintf(how, sizeof(how), "exited with status %d", status);
+        pe_failed(pe, status, PMIX_ERR_EXIT_NONZERO_TERM, how);
+    } else if (job.pes[pe].has_joined && !has_left(pe)) {
+        pe_failed(pe, 1, PMIX_ERR_PROC_TERM_WO_SYNC, "left without shmem_finalize");
     }
 }
 

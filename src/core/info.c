@@ -10,6 +10,7 @@
 #include "core/ctx.h"
 #include "core/segment.h"
 #include "core/setup.h"
+#include "core/trace.h"
 
 int shmem_my_pe(void)
 {
@@ -94,9 +95,9 @@ void shmem_info_get_name(char *name)
 }
 PSHMEM(_info_get_name)
 
-/* For tools that put their own in its place. */
+/* For tools that put their own in its place; of ours, the trace heeds it. */
 void shmem_pcontrol(int level, ...)
 {
-    (void)level;
+    shmi_trace_pause(level <= 0);
 }
 PSHMEM(_pcontrol)

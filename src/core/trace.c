@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ static struct {
     size_t n;
     size_t n_lost;
     uint64_t start;       /* of the time line */
+    char *path;           /* of the file; NULL: no trace is being made */
+    bool is_paused;       /* by the program */
     pthread_mutex_t lock; /* of the events: threads add them */
 } trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -111,16 +114,38 @@ void shmi_trace_add(uint64_t begun, bool is_wait, const char *who, int pe, size_
     pthread_mutex_unlock(&trace.lock);
 }
 
+/* The program may go elsewhere before it is written.  NULL with errno. */
+static char *absolute(const char *name)
+{
+    char *path = NULL;
+    char *here = name[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    if (here == NULL || asprintf(&path, "%s%s%s", here, here[0] == '\0' ? "" : "/", name) < 0) {
+        path = NULL;
+    }
+    free(here);
+    return path;
+}
+
 void shmi_trace_open(void)
 {
     if (shmi_config.trace[0] == '\0') {
         return;
     }
+    trace.path = absolute(shmi_config.trace);
+    if (trace.path == NULL) {
+        shmi_fatal("cannot have the trace %s (SHMEM_TRACE): %m", shmi_config.trace);
+    }
     /* The least of all is the complement of the largest complement. */
     uint64_t start = ~shmi_trace_clock();
     shmi_coll_agree("shmem_init", shmi_team_world, SHMI_AGREE_MAX, &start, &start, 1);
     trace.start = ~start;
-    shmi_tracing = true;
+    shmi_tracing = !trace.is_paused;
+}
+
+void shmi_trace_pause(bool is_paused)
+{
+    trace.is_paused = is_paused;
+    shmi_tracing = trace.path != NULL && !is_paused;
 }
 
 /* Microseconds on the time line. */
@@ -150,7 +175,7 @@ static int write_part(void)
 {
     char host[64] = "";
     bool is_first = shmi_job.my_pe == 0;
-    FILE *file = fopen(shmi_config.trace, is_first ? "we" : "ae");
+    FILE *file = fopen(trace.path, is_first ? "we" : "ae");
     if (file == NULL) {
         return -1;
     }
@@ -173,13 +198,13 @@ static int write_part(void)
 
 void shmi_trace_close(void)
 {
-    if (!shmi_tracing) {
+    if (trace.path == NULL) {
         return;
     }
     shmi_tracing = false;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         if (pe == shmi_job.my_pe && write_part() != 0) {
-            shmi_error("cannot write the trace %s (SHMEM_TRACE): %m", shmi_config.trace);
+            shmi_error("cannot write the trace %s (SHMEM_TRACE): %m", trace.path);
         }
         shmi_coll_sync("shmem_finalize", shmi_team_world);
     }
@@ -191,6 +216,8 @@ void shmi_trace_close(void)
         trace.first = chunk->next;
         free(chunk);
     }
+    free(trace.path);
+    trace.path = NULL;
     trace.last = NULL;
     trace.n = 0;
     trace.n_lost = 0;

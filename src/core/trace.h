@@ -48,4 +48,7 @@ static inline void shmi_trace_end_wait(uint64_t begun, const char *who, int pe)
 void shmi_trace_open(void);
 void shmi_trace_close(void);
 
+/* What the program does from now on is of no interest, or is again. */
+void shmi_trace_pause(bool is_paused);
+
 #endif

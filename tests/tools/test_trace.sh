@@ -36,6 +36,36 @@ refused() {
     traced "$tmp/no/such/directory" >"$tmp/out" 2>&1 && grep 'SHMEM_TRACE.*No such file' "$tmp/out"
 }
 
+# A program that goes to another directory, and is of no interest for a while.
+pausing() {
+    cat >"$tmp/pausing.c" <<'END'
+#include <shmem.h>
+#include <unistd.h>
+
+static long a, b;
+
+int main(void)
+{
+    shmem_pcontrol(0);
+    shmem_init();
+    shmem_long_p(&a, 1, 0);
+    shmem_pcontrol(1);
+    shmem_long_put(&a, &b, 1, 0);
+    shmem_pcontrol(0);
+    shmem_long_atomic_inc(&a, 0);
+    if (chdir("/") != 0) {
+        return 1;
+    }
+    shmem_finalize();
+    return 0;
+}
+END
+    "$build/tools/oshcc" "$tmp/pausing.c" -o "$tmp/pausing" &&
+        (cd "$tmp" && SHMEM_TRACE=pausing.json timeout 60 "$build/tools/oshrun" -n 2 ./pausing) &&
+        [ "$(grep -c '"ph":"X"' "$tmp/pausing.json")" = 2 ] &&
+        [ "$(grep -c '"name":"shmem_long_put","ph":"X"' "$tmp/pausing.json")" = 2 ]
+}
+
 printf 'what was there before\n' >"$tmp/trace.json"
 check "a program with SHMEM_TRACE" traced "$tmp/trace.json"
 for pe in 0 1 2; do
@@ -47,5 +77,6 @@ for pe in 0 1 2; do
 done
 check "the file begins anew" eval "! grep 'what was there' '$tmp/trace.json'"
 check "it is an array of JSON" is_json
+check "shmem_pcontrol pauses it; a relative name is where the job began" pausing
 check "where it cannot be written, that is said, and the program goes on" refused
 finish
