@@ -29,7 +29,8 @@
 enum {
     SIM_LAUNCHES = 64, /* kernels handed over and not finished */
     SIM_CORES_MAX = 64,
-    SIM_ARGS = 4096, /* bytes of a kernel's arguments */
+    SIM_ARGS = 4096,     /* bytes of a kernel's arguments */
+    SIM_STACK = 8 << 20, /* of a core */
 };
 
 enum sim_launch_state { SIM_FREE, SIM_TAKEN, SIM_READY, SIM_DONE };
@@ -92,6 +93,7 @@ struct shmi_npu {
     struct sim_window device; /* device memory: nothing to be touched here */
     struct sim_window hidden; /* the same memory, for the DMA engine */
     struct sim_window host;   /* host memory that kernels reach */
+    struct sim_window stacks; /* of the cores */
     pthread_mutex_t lock;     /* of the regions and of the socket */
     struct sim_region *regions;
     int socket;          /* to the device process */
@@ -129,7 +131,7 @@ int sim_process_tell(struct shmi_npu *npu, const struct sim_command *command, in
 /* ---- sim_core.c: in the device process ------------------------------------------------------- */
 
 /* Begin to run kernels. */
-void sim_cores_start(struct sim_shared *shared);
+void sim_cores_start(const struct shmi_npu *npu);
 
 /* Memory was mapped or unmapped. */
 void sim_cores_mapped(void);

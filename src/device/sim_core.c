@@ -16,7 +16,7 @@
 #include "device/sim.h"
 #include "device/touch.h"
 
-enum { SIGNAL_STACK = 64 * 1024 };
+enum { SIGNAL_STACK = 64 * 1024, GUARD = 64 * 1024 };
 
 static struct {
     struct sim_shared *shared;
@@ -114,19 +114,33 @@ static void *run_core(void *number)
     return NULL;
 }
 
-void sim_cores_start(struct sim_shared *shared)
+/* On a stack where the PE's process has nothing: a kernel's own variables must not look like
+ * symmetric memory of the host, which that process maps where it likes. */
+static bool start_core(const struct shmi_npu *npu, uint32_t number)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    char *stack = npu->stacks.base + number * (size_t)SIM_STACK;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool is_started = mprotect(stack + GUARD, SIM_STACK - GUARD, PROT_READ | PROT_WRITE) == 0 &&
+                      pthread_attr_setstack(&attr, stack + GUARD, SIM_STACK - GUARD) == 0 &&
+                      pthread_create(&thread, &attr, run_core, (void *)(intptr_t)number) == 0;
+    pthread_attr_destroy(&attr);
+    return is_started;
+}
+
+void sim_cores_start(const struct shmi_npu *npu)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    cores.shared = shared;
+    cores.shared = npu->shared;
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         sigaction(faults[i], &action, NULL);
     }
-    for (uint32_t i = 0; i < shared->n_cores; i++) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, run_core, (void *)(intptr_t)i) != 0) {
+    for (uint32_t i = 0; i < npu->shared->n_cores; i++) {
+        if (!start_core(npu, i)) {
             _exit(1);
         }
-        pthread_detach(thread);
     }
 }

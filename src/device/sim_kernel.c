@@ -34,6 +34,8 @@ static const char *describe(struct shmi_npu *npu, uint64_t addr, char *text, siz
         snprintf(text, len, "address %p, a null pointer", at);
     } else if (sim_owns(npu, at)) {
         snprintf(text, len, "address %p of the device, where no memory is allocated", at);
+    } else if (addr - (uintptr_t)npu->stacks.base < npu->stacks.len) {
+        snprintf(text, len, "address %p, beyond the core's stack of %d MiB", at, SIM_STACK >> 20);
     } else {
         snprintf(text, len, "address %p, which is not device memory", at);
     }

@@ -2,7 +2,7 @@
 /*
  * sim_memory.c -- the software NPU's memory, as the PE's process sees it.
  *
- * Three windows of addresses are reserved before the device process is forked, so both have them.
+ * Windows of addresses are reserved before the device process is forked, so both have them.
  * Memory of the device, or mapped from another PE's, is in the device window: there only the device
  * process has it; this one has it at the same place of the hidden window.
  */
@@ -55,7 +55,8 @@ int sim_memory_open(struct shmi_npu *npu)
 {
     for (size_t len = DEVICE_WINDOW; len >= WINDOW_MIN; len /= 2) {
         size_t host = shmi_min(HOST_WINDOW, len);
-        if (reserve(&npu->device, len) && reserve(&npu->hidden, len) && reserve(&npu->host, host)) {
+        if (reserve(&npu->device, len) && reserve(&npu->hidden, len) && reserve(&npu->host, host) &&
+            reserve(&npu->stacks, npu->shared->n_cores * (size_t)SIM_STACK)) {
             return 0;
         }
         sim_memory_close(npu);
@@ -78,6 +79,7 @@ void sim_memory_close(struct shmi_npu *npu)
     release(&npu->device);
     release(&npu->hidden);
     release(&npu->host);
+    release(&npu->stacks);
 }
 
 static bool is_in(const struct sim_window *window, const void *addr)

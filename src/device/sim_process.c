@@ -121,7 +121,7 @@ __attribute__((noreturn)) static void be_the_device(const struct shmi_npu *npu, 
 {
     npu->services->forked();
     forget_the_program(socket);
-    sim_cores_start(npu->shared);
+    sim_cores_start(npu);
     serve(socket, parent);
 }
 

@@ -24,6 +24,7 @@ wrong crash 'PE 1' 'kernel storing_kernel' 'block 2 of 4' 'Segmentation fault at
     'not device memory'
 wrong unseen 'PE 1' 'kernel storing_kernel' 'block 2 of 4' 'null pointer'
 wrong bad_kernel 'PE 1' 'device fault' 'block 0 of 1'
+wrong overflow 'PE 1' 'kernel sinking_kernel' 'block 1 of 2' "beyond the core's stack of 8 MiB"
 SHMEM_SIM_TIMEOUT=1
 export SHMEM_SIM_TIMEOUT
 wrong endless 'PE 1' 'kernel endless_kernel' 'not ended after 1 s' 'running: 1'
@@ -64,6 +65,13 @@ check "and the job goes on when the signal has come" status_is 0
 job 2 "$misuse" killed
 check "a PE that is killed with a kernel running: the job fails" has_failed
 check "a PE that is killed with a kernel running: nothing is left" nothing_left
+# Many cores' stacks and a large heap of the host: a kernel's own variable is never taken for one that
+# all PEs have.
+SHMEM_DEVICE=sim SHMEM_SIM_CORES=30 SHMEM_SYMMETRIC_SIZE=1G
+export SHMEM_DEVICE SHMEM_SIM_CORES SHMEM_SYMMETRIC_SIZE
+job 2 "$build/tests/device/kernel_calls" 'wrong arguments'
+check "a kernel's own variables are not symmetric" status_is 0
+unset SHMEM_DEVICE SHMEM_SIM_CORES SHMEM_SYMMETRIC_SIZE
 job 2 "$misuse" memory
 check "without a fault, all goes well" status_is 0
 check "without a fault, nothing is left" nothing_left

@@ -72,6 +72,30 @@ static void endless(void)
     sync_stream();
 }
 
+/* How deep is said by an argument, lest the compiler should know. */
+__attribute__((noinline)) static int sink(volatile char *before, int deep)
+{
+    volatile char here[64 << 10];
+    here[0] = before[0];
+    return deep == 0 ? here[0] : sink(here, deep - 1) + here[0];
+}
+
+static void sinking_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    volatile char start[1] = {0};
+    (void)n_blocks;
+    if (block == 1 && sink(start, *(int *)args) != 0) {
+        usleep(1);
+    }
+}
+
+static void overflow(void)
+{
+    int deep = 1000;
+    shmemx_launch(sinking_kernel, 2, &deep, sizeof(deep), SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
 static void calling_kernel(void *args, unsigned block, unsigned n_blocks)
 {
     (void)args;
@@ -187,6 +211,7 @@ static const struct {
     {"unseen", crash_unseen, 0, 1},
     {"bad_kernel", bad_kernel, 0, 1},
     {"endless", endless, 0, 1},
+    {"overflow", overflow, 0, 1},
     {"call", call, 0, 1},
     {"killed", killed, 0, 1},
     {"outside", outside, 0, 1},
