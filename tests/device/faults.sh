@@ -65,8 +65,8 @@ check "and the job goes on when the signal has come" status_is 0
 job 2 "$misuse" killed
 check "a PE that is killed with a kernel running: the job fails" has_failed
 check "a PE that is killed with a kernel running: nothing is left" nothing_left
-# Many cores' stacks and a large heap of the host: a kernel's own variable is never taken for one that
-# all PEs have.
+# Many cores' stacks and a large heap of the host: a kernel's own variable is never taken for one
+# that all PEs have.
 SHMEM_DEVICE=sim SHMEM_SIM_CORES=30 SHMEM_SYMMETRIC_SIZE=1G
 export SHMEM_DEVICE SHMEM_SIM_CORES SHMEM_SYMMETRIC_SIZE
 job 2 "$build/tests/device/kernel_calls" 'wrong arguments'
