@@ -31,7 +31,7 @@ SHMEMX_DEVICE int shmemx_device_meet(const shmemx_device_t *dev, SHMEMX_GM shmem
             (SHMEMX_GM shmemx_device_slot_t *)(uintptr_t)slots[t->my_pe] + round;
         SHMEMX_GM shmemx_device_slot_t *theirs =
             (SHMEMX_GM shmemx_device_slot_t *)(uintptr_t)slots[to] + round;
-        shmemx_patience_t wait = {0, 0};
+        shmemx_patience_t wait = {0, 0, 0};
         uint64_t found;
         shmemx_store_release(&theirs->step, step);
         while (status == SHMEMX_OK && (found = shmemx_load_acquire(&mine->step)) < step) {

@@ -52,7 +52,7 @@ SHMEMX_DEVICE int shmemx_device_enter_shared(shmemx_device_t *dev, SHMEMX_GM voi
 /* Take a ring of one's own; no more blocks at a time than the context has cores. */
 SHMEMX_DEVICE int shmemx_device_enter(shmemx_device_t *dev, SHMEMX_GM void *context, unsigned block)
 {
-    shmemx_patience_t wait = {0, 0};
+    shmemx_patience_t wait = {0, 0, 0};
     int status = shmemx_device_attach(dev, context);
     unsigned i;
     while (status == SHMEMX_OK) {

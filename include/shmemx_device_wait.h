@@ -29,7 +29,7 @@
     SHMEMX_DEVICE int shmemx_device##T##_wait_until(                                               \
         const shmemx_device_t *dev, SHMEMX_GM const type *ivar, int cmp, type value)               \
     {                                                                                              \
-        shmemx_patience_t wait = {0, 0};                                                           \
+        shmemx_patience_t wait = {0, 0, 0};                                                        \
         int status = SHMEMX_OK;                                                                    \
         while (!shmemx_device##T##_test(ivar, cmp, value) && status == SHMEMX_OK) {                \
             status = shmemx_wait_more(dev->ring, &wait, SHMEMX_SITE_WAIT,                          \
@@ -54,7 +54,7 @@
         const shmemx_device_t *dev, SHMEMX_GM const type *ivars, size_t nelems, int cmp,           \
         type value, size_t *which)                                                                 \
     {                                                                                              \
-        shmemx_patience_t wait = {0, 0};                                                           \
+        shmemx_patience_t wait = {0, 0, 0};                                                        \
         int status = SHMEMX_OK;                                                                    \
         while (status == SHMEMX_OK && nelems != 0) {                                               \
             for (*which = 0; *which < nelems; ++*which) {                                          \

@@ -205,15 +205,26 @@ SHMEMX_DEVICE uint64_t shmemx_lap(uint64_t ticket, unsigned log2_slots)
     return (~(ticket >> log2_slots) & 1) << 63;
 }
 
-/* Give the words of a slot their lap bits and the ticket. */
+/* A word with another top bit. */
+SHMEMX_DEVICE uint64_t shmemx_topped(uint64_t word, uint64_t bit)
+{
+    return (word & ~SHMEMX_RING_LAP) | bit;
+}
+
+/* Give the words of a slot their lap bits and the ticket.  No loops here and below: the words stay
+ * in registers. */
 SHMEMX_DEVICE void shmemx_seal(uint64_t *w, uint64_t ticket, unsigned log2_slots)
 {
-    uint64_t lap = shmemx_lap(ticket, log2_slots), msb = 0;
-    int i;
-    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
-        msb |= (w[i] >> 63) << i;
-        w[i] = (w[i] & ~SHMEMX_RING_LAP) | lap;
-    }
+    uint64_t lap = shmemx_lap(ticket, log2_slots);
+    uint64_t msb = w[0] >> 63 | w[1] >> 63 << 1 | w[2] >> 63 << 2 | w[3] >> 63 << 3 |
+                   w[4] >> 63 << 4 | w[5] >> 63 << 5 | w[6] >> 63 << 6;
+    w[0] = shmemx_topped(w[0], lap);
+    w[1] = shmemx_topped(w[1], lap);
+    w[2] = shmemx_topped(w[2], lap);
+    w[3] = shmemx_topped(w[3], lap);
+    w[4] = shmemx_topped(w[4], lap);
+    w[5] = shmemx_topped(w[5], lap);
+    w[6] = shmemx_topped(w[6], lap);
     w[7] = (w[7] & 0x0000ffff00ffffffull) | msb << 24 | (ticket & 0x7fff) << 48 | lap;
 }
 
@@ -221,17 +232,19 @@ SHMEMX_DEVICE void shmemx_seal(uint64_t *w, uint64_t ticket, unsigned log2_slots
  * another ticket: somebody writes here who should not. */
 SHMEMX_DEVICE int shmemx_open(uint64_t *w, uint64_t ticket, unsigned log2_slots)
 {
-    uint64_t lap = shmemx_lap(ticket, log2_slots), differ = 0;
-    int i;
-    for (i = 0; i < SHMEMX_RING_WORDS; i++) {
-        differ |= w[i] ^ lap;
-    }
+    uint64_t lap = shmemx_lap(ticket, log2_slots), msb = w[7] >> 24;
+    uint64_t differ = (w[0] ^ lap) | (w[1] ^ lap) | (w[2] ^ lap) | (w[3] ^ lap) | (w[4] ^ lap) |
+                      (w[5] ^ lap) | (w[6] ^ lap) | (w[7] ^ lap);
     if ((differ & SHMEMX_RING_LAP) != 0) {
         return 0;
     }
-    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
-        w[i] = (w[i] & ~SHMEMX_RING_LAP) | (w[7] >> (24 + i) & 1) << 63;
-    }
+    w[0] = shmemx_topped(w[0], msb << 63);
+    w[1] = shmemx_topped(w[1], msb >> 1 << 63);
+    w[2] = shmemx_topped(w[2], msb >> 2 << 63);
+    w[3] = shmemx_topped(w[3], msb >> 3 << 63);
+    w[4] = shmemx_topped(w[4], msb >> 4 << 63);
+    w[5] = shmemx_topped(w[5], msb >> 5 << 63);
+    w[6] = shmemx_topped(w[6], msb >> 6 << 63);
     return (w[7] >> 48 & 0x7fff) == (ticket & 0x7fff) ? 1 : -1;
 }
 
@@ -249,9 +262,10 @@ typedef struct {
     uint32_t log2_slots, flags;
     uint64_t index; /* for diagnosis: which ring */
     uint64_t attached;
-    uint64_t left;   /* `ticket` when a block last left: for a host that sees only what is written
-                        back to memory */
-    uint64_t pad[2]; /* two lines in all */
+    uint64_t left;  /* `ticket` when a block last left: for a host that sees only what is written
+                       back to memory */
+    uint64_t gives; /* as a patience's, of the last wait for a reply */
+    uint64_t pad;   /* two lines in all */
 } shmemx_producer_t;
 
 #define SHMEMX_CTL(ring) ((SHMEMX_GM shmemx_ring_ctl_t *)(uintptr_t)(ring)->ctl)
@@ -282,13 +296,29 @@ SHMEMX_DEVICE void shmemx_diagnose(SHMEMX_GM const shmemx_producer_t *ring, int 
                 found);
 }
 
-/* How long a wait has lasted. */
+/* How long a wait has lasted.  gives: when the core was given away the last time, somebody took it,
+ * and gave it back soon: so let it be had at once. */
 typedef struct {
-    uint64_t polls, since;
+    uint64_t polls, since, gives;
 } shmemx_patience_t;
 
 #define SHMEMX_POLLS   256 /* between looks at the clock and at `stop`, */
-#define SHMEMX_CROWDED 16  /* and where others need the core to go on */
+#define SHMEMX_CROWDED 64  /* and where others may need the core to go on */
+
+#if defined SCHED_OTHER
+/* Two changes of threads take longer than a call of the system alone, and shorter than the turn of
+ * somebody who has nothing to do with this. */
+#define SHMEMX_GIVEN_LEAST_NS 1000
+#define SHMEMX_GIVEN_MOST_NS  20000
+
+SHMEMX_DEVICE void shmemx_give_way(shmemx_patience_t *wait)
+{
+    uint64_t start = shmemx_now_ns();
+    sched_yield();
+    uint64_t took = shmemx_now_ns() - start;
+    wait->gives = took >= SHMEMX_GIVEN_LEAST_NS && took <= SHMEMX_GIVEN_MOST_NS;
+}
+#endif
 
 /* After a look that failed.  Returns SHMEMX_OK: look again. */
 SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shmemx_patience_t *wait,
@@ -297,8 +327,9 @@ SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shme
     if (++wait->polls % SHMEMX_POLLS != 0) {
         shmemx_relax();
 #if defined SCHED_OTHER
-        if ((ring->flags & SHMEMX_RING_CROWDED) != 0 && wait->polls % SHMEMX_CROWDED == 0) {
-            sched_yield();
+        if ((ring->flags & SHMEMX_RING_CROWDED) != 0 &&
+            (wait->gives != 0 || wait->polls % SHMEMX_CROWDED == 0)) {
+            shmemx_give_way(wait);
         }
 #endif
         return SHMEMX_OK;
@@ -338,7 +369,7 @@ SHMEMX_DEVICE int shmemx_ring_check(SHMEMX_GM const shmemx_producer_t *ring)
 SHMEMX_DEVICE int shmemx_reserve(SHMEMX_GM shmemx_producer_t *ring, uint64_t *ticket)
 {
     uint64_t n = 1ull << ring->log2_slots;
-    shmemx_patience_t wait = {0, 0};
+    shmemx_patience_t wait = {0, 0, 0};
     int status = SHMEMX_OK;
     if ((ring->flags & SHMEMX_RING_SHARED) != 0) {
         *ticket = shmemx_amo8(&ring->ticket, SHMEMX_ADD, 1, 0);
@@ -369,7 +400,7 @@ SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_co
                               uint64_t *ticket)
 {
     uint64_t w[SHMEMX_RING_WORDS];
-    int i, status = shmemx_reserve(ring, ticket);
+    int status = shmemx_reserve(ring, ticket);
     if (status != SHMEMX_OK) {
         return status;
     }
@@ -377,10 +408,14 @@ SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_co
     shmemx_seal(w, *ticket, ring->log2_slots);
     SHMEMX_GM shmemx_slot_t *slot = (SHMEMX_GM shmemx_slot_t *)(uintptr_t)ring->slot +
                                     (*ticket & ((1ull << ring->log2_slots) - 1));
-    for (i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
-        shmemx_store(&slot->w[i], w[i]);
-    }
-    shmemx_store_last(&slot->w[SHMEMX_RING_WORDS - 1], w[SHMEMX_RING_WORDS - 1]);
+    shmemx_store(&slot->w[0], w[0]);
+    shmemx_store(&slot->w[1], w[1]);
+    shmemx_store(&slot->w[2], w[2]);
+    shmemx_store(&slot->w[3], w[3]);
+    shmemx_store(&slot->w[4], w[4]);
+    shmemx_store(&slot->w[5], w[5]);
+    shmemx_store(&slot->w[6], w[6]);
+    shmemx_store_last(&slot->w[7], w[7]);
     return SHMEMX_OK;
 }
 
@@ -398,7 +433,7 @@ SHMEMX_DEVICE int shmemx_reply_mark(SHMEMX_GM shmemx_producer_t *ring, uint64_t 
 /* A reply slot of one's own: before a ticket is taken. */
 SHMEMX_DEVICE int shmemx_reply_take(SHMEMX_GM shmemx_producer_t *ring, uint32_t *index)
 {
-    shmemx_patience_t wait = {0, 0};
+    shmemx_patience_t wait = {0, 0, 0};
     for (;;) {
         uint64_t free_ones = shmemx_load_acquire(&ring->replies);
         uint64_t lowest = free_ones & (~free_ones + 1);
@@ -422,7 +457,7 @@ SHMEMX_DEVICE int shmemx_reply_wait(SHMEMX_GM shmemx_producer_t *ring, uint32_t 
                                     uint64_t ticket, uint64_t *value)
 {
     SHMEMX_GM shmemx_reply_t *reply = (SHMEMX_GM shmemx_reply_t *)(uintptr_t)ring->reply + index;
-    shmemx_patience_t wait = {0, 0};
+    shmemx_patience_t wait = {0, 0, shmemx_load(&ring->gives)};
     uint64_t tag, wanted = (ticket + 1) & (~0ull >> 8);
     while ((tag = shmemx_load_acquire(&reply->tag)) >> 8 != wanted) {
         int status = shmemx_wait_more(ring, &wait, SHMEMX_SITE_REPLY, (uint64_t)(uintptr_t)reply,
@@ -432,6 +467,9 @@ SHMEMX_DEVICE int shmemx_reply_wait(SHMEMX_GM shmemx_producer_t *ring, uint32_t 
         }
     }
     *value = shmemx_load_acquire(&reply->value);
+    if (wait.gives != shmemx_load(&ring->gives)) {
+        shmemx_store(&ring->gives, wait.gives);
+    }
     if ((ring->flags & SHMEMX_RING_SHARED) != 0) {
         shmemx_amo8(&ring->replies, SHMEMX_OR, 1ull << index, 0);
     } else {

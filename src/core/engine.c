@@ -17,7 +17,6 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/topology.h"
-#include "core/coll.h"
 #include "core/hbm.h"
 #include "core/order.h"
 #include "core/wait.h"
@@ -27,14 +26,16 @@ enum {
     PASS = 64,                /* commands of a ring before the next ring's turn */
     SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
     SPIN_CROWDED_NS = 0,      /* ... only for some looks where they need its core to go on ... */
+    GIVEN_LEAST_NS = 1000,    /* ... and for one, where a yield has taken so long: they did, ... */
+    GIVEN_MOST_NS = 20000,    /* ... unless it was somebody who has nothing to do with this ... */
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
     SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
     LINGER_NS = 20000 * 1000, /* where launches are not seen: a kernel may still run, or come ... */
     UNSEEN_NS = 2000 * 1000,  /* ... and later its first command waits so long at most */
     TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
-    MEETING_NS = 2000 * 1000, /* a barrier that takes longer is its team's thread's to wait for */
     LOOKS = 16,               /* of an idle engine, between looks at the clock */
+    ROW = 8,                  /* rounds that find something, before others may have the lock */
 };
 
 static struct {
@@ -46,6 +47,7 @@ static struct {
     uint32_t stop;
     uint32_t wanted; /* somebody waits for the lock: let it go */
     uint32_t asleep; /* futex */
+    bool gives;      /* kernels need the engine's core; its own */
     struct shmi_worker lane;
 } engine = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_MUTEX_INITIALIZER};
 
@@ -58,8 +60,7 @@ static uint64_t now_ns(void)
 
 /* ---- the lane: through networks, into device memory ------------------------------------------ */
 
-/* The task's last sign of life: after it, its context may be on its way out. */
-static void finish(struct shmi_task *task, uint64_t value)
+void shmi_engine_finish(struct shmi_task *task, uint64_t value)
 {
     struct shmi_engine_ring *of = task->of;
     shmi_ring_reply(&of->ring, &task->cmd, task->ticket, value, SHMEMX_OK);
@@ -87,9 +88,9 @@ static void do_in_lane(struct shmi_task *task)
     uint64_t value = 0;
     if (task->cmd.op == SHMEMX_RING_QUIET) {
         quiet(of);
-        finish(task, 0);
+        shmi_engine_finish(task, 0);
     } else if (shmi_engine_do(of->ctx, &task->cmd, &value) == SHMI_DONE) {
-        finish(task, value);
+        shmi_engine_finish(task, value);
     } else {
         shmi_ring_reply(&of->ring, &task->cmd, task->ticket, value, SHMEMX_OK);
         task->next = of->unquiet;
@@ -126,114 +127,6 @@ static void *run_lane(void *arg)
     }
 }
 
-/* ---- collectives: a thread for each team ----------------------------------------------------- */
-
-struct team_thread {
-    struct shmi_kernels *kernels;
-    unsigned team;
-};
-
-/* A barrier that the engine looks after comes before all that is asked for after it. */
-static void *run_team(void *arg)
-{
-    struct team_thread me = *(struct team_thread *)arg;
-    struct shmi_worker *worker = &me.kernels->coll[me.team];
-    struct shmi_team *team = me.kernels->team[me.team];
-    struct shmi_task *task;
-    free(arg);
-    if (shmi_accelerator.npu != NULL) {
-        shmi_accelerator.device->enter(shmi_accelerator.npu);
-    }
-    while ((task = shmi_worker_pop(worker, true)) != NULL) {
-        while (shmi_load_acquire(&me.kernels->meeting[me.team].of) != NULL) {
-            sched_yield();
-        }
-        if (task->is_begun) {
-            shmi_coll_sync_end(shmi_ring_op_name(task->cmd.op), team);
-        } else {
-            shmi_engine_collective(team, &task->cmd);
-        }
-        __atomic_fetch_sub(&worker->n_tasks, 1, __ATOMIC_RELEASE);
-        finish(task, 0);
-    }
-    return NULL;
-}
-
-static int hand_to_team(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd,
-                        bool is_begun)
-{
-    struct shmi_worker *worker = &of->owner->coll[cmd->team];
-    if (!worker->runs) {
-        struct team_thread *arg = malloc(sizeof(*arg));
-        if (arg == NULL) {
-            return SHMEMX_FAILED;
-        }
-        *arg = (struct team_thread){of->owner, cmd->team};
-        if (shmi_worker_start(worker, run_team, arg) != 0) {
-            free(arg);
-            return SHMEMX_FAILED;
-        }
-    }
-    __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&worker->n_tasks, 1, __ATOMIC_RELAXED);
-    shmi_worker_push(worker, of, ticket, cmd, is_begun);
-    return SHMEMX_OK;
-}
-
-/* ---- barriers of those who share memory ------------------------------------------------------ */
-
-/* Enter a barrier, unless somebody has to wait for it in any case. */
-static bool begin_meeting(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd)
-{
-    struct shmi_kernels *kernels = of->owner;
-    struct shmi_meeting *meeting = &kernels->meeting[cmd->team];
-    bool is_idle = meeting->of == NULL &&
-                   __atomic_load_n(&kernels->coll[cmd->team].n_tasks, __ATOMIC_ACQUIRE) == 0;
-    if (!is_idle || !shmi_engine_meet(kernels->team[cmd->team], cmd)) {
-        return false;
-    }
-    meeting->ticket = ticket;
-    meeting->cmd = *cmd;
-    meeting->since = 0;
-    shmi_store_release(&meeting->of, of);
-    kernels->n_meetings++;
-    __atomic_fetch_add(&of->in_lane, 1, __ATOMIC_RELAXED);
-    return true;
-}
-
-static bool end_meeting(struct shmi_kernels *kernels, struct shmi_meeting *meeting, uint64_t now)
-{
-    struct shmi_engine_ring *of = meeting->of;
-    bool has_ended = shmi_coll_sync_has_ended(kernels->team[meeting->cmd.team]);
-    if (!has_ended && (meeting->since == 0 || now < meeting->since + MEETING_NS)) {
-        meeting->since = meeting->since == 0 ? now : meeting->since;
-        return false;
-    }
-    if (has_ended) {
-        shmi_ring_retire(&of->ring, meeting->ticket);
-        shmi_ring_publish(&of->ring);
-        shmi_ring_reply(&of->ring, &meeting->cmd, meeting->ticket, 0, SHMEMX_OK);
-    } else if (hand_to_team(of, meeting->ticket, &meeting->cmd, true) != SHMEMX_OK) {
-        return false;
-    }
-    kernels->n_meetings--;
-    shmi_store_release(&meeting->of, NULL);
-    __atomic_fetch_sub(&of->in_lane, 1, __ATOMIC_RELEASE);
-    return true;
-}
-
-/* How many are over. */
-static unsigned end_meetings(struct shmi_kernels *kernels, uint64_t now)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < kernels->n_teams && kernels->n_meetings != 0; i++) {
-        if (kernels->meeting[i].of != NULL && end_meeting(kernels, &kernels->meeting[i], now)) {
-            n++;
-        }
-    }
-    return n;
-}
-
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 static void refuse(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_command_t *cmd,
@@ -260,9 +153,7 @@ static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_
 {
     int status = shmi_engine_check(of->owner, cmd);
     if (status == SHMEMX_OK && is_collective(cmd->op)) {
-        if (!begin_meeting(of, ticket, cmd)) {
-            status = hand_to_team(of, ticket, cmd, false);
-        }
+        status = shmi_engine_begin_collective(of, ticket, cmd);
         if (status == SHMEMX_OK) {
             return;
         }
@@ -396,6 +287,15 @@ void shmi_engine_wake(void)
     }
 }
 
+/* Does somebody take the core, and give it back soon? */
+static void give_way(void)
+{
+    uint64_t start = now_ns();
+    sched_yield();
+    uint64_t took = now_ns() - start;
+    engine.gives = took >= GIVEN_LEAST_NS && took <= GIVEN_MOST_NS;
+}
+
 /* Is there reason to be quick again? */
 static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
@@ -406,7 +306,7 @@ static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
         return sleep_until_woken(NAP_NS);
     }
     if (idle_ns >= spin_ns) {
-        sched_yield();
+        give_way();
     }
     return false;
 }
@@ -432,7 +332,7 @@ static unsigned turn(uint64_t now, bool looks)
             n += serve(&kernels->ring[i]);
         }
         if (kernels->n_meetings != 0) {
-            n += end_meetings(kernels, now);
+            n += shmi_engine_end_meetings(kernels, now);
         }
         if (looks) {
             look_for_trouble(kernels, now);
@@ -448,6 +348,27 @@ static unsigned look(uint64_t now, bool looks, int turns)
     for (int i = 1; i < turns && n == 0; i++) {
         shmi_pause();
         n = turn(now, false);
+    }
+    return n;
+}
+
+/* Is the next thing to come the arrival of others at a barrier? */
+static bool awaits_others(void)
+{
+    unsigned n = 0;
+    for (const struct shmi_kernels *at = engine.first; at != NULL; at = at->next) {
+        n += at->n_meetings;
+    }
+    return n != 0;
+}
+
+/* While something comes, go on; under the lock.  Who has just done something has reason to expect
+ * more at once, unless its kernels need this core to go on. */
+static unsigned look_on(void)
+{
+    unsigned n = 1;
+    for (int i = 0; n != 0 && i < ROW && shmi_load_relaxed(&engine.wanted) == 0; i++) {
+        n = look(0, false, engine.gives && !awaits_others() ? 1 : LOOKS);
     }
     return n;
 }
@@ -471,13 +392,17 @@ static void *run_engine(void *unused)
         }
         pthread_mutex_lock(&engine.lock);
         unsigned n = look(now, looks, busy && idle_ns <= spin_ns ? LOOKS : 1);
+        if (n != 0) {
+            idle_since = 0;
+            idle_ns = 0;
+            busy = true;
+            n = look_on();
+        }
         if (n == 0 && (looks || idle_ns > YIELD_NS)) {
             busy = is_busy(engine.first, idle_ns);
         }
         pthread_mutex_unlock(&engine.lock);
         if (n != 0) {
-            idle_since = 0;
-            busy = true;
             continue;
         }
         idle_since = idle_since == 0 ? now_ns() : idle_since;

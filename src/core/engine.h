@@ -98,6 +98,9 @@ enum shmi_done {
     SHMI_DONE_LATER, /* when the context's quiet says so */
 };
 
+/* A task's last sign of life: after it, its context may be on its way out. */
+void shmi_engine_finish(struct shmi_task *task, uint64_t value);
+
 /* ---- engine_worker.c ---- */
 
 /* 0 or -errno after logging; stop: when all is done that it has been given. */
@@ -109,6 +112,14 @@ void shmi_worker_stop(struct shmi_worker *worker);
 void shmi_worker_push(struct shmi_worker *worker, struct shmi_engine_ring *of, uint64_t ticket,
                       const shmemx_command_t *cmd, bool is_begun);
 struct shmi_task *shmi_worker_pop(struct shmi_worker *worker, bool may_wait);
+
+/* ---- engine_coll.c ---- */
+
+/* Begin a collective, checked before: SHMEMX_OK or another status.  And look whether barriers that
+ * were begun are over: how many. */
+int shmi_engine_begin_collective(struct shmi_engine_ring *of, uint64_t ticket,
+                                 const shmemx_command_t *cmd);
+unsigned shmi_engine_end_meetings(struct shmi_kernels *kernels, uint64_t now);
 
 /* ---- engine_do.c ---- */
 

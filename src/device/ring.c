@@ -163,9 +163,13 @@ int shmi_ring_take(struct shmi_ring *ring, shmemx_command_t *cmd, uint64_t *tick
     if (((w[7] ^ shmemx_lap(next, ring->log2_slots)) & SHMEMX_RING_LAP) != 0) {
         return 0;
     }
-    for (int i = 0; i < SHMEMX_RING_WORDS - 1; i++) {
-        w[i] = shmi_load_relaxed(&slot->w[i]);
-    }
+    w[0] = shmi_load_relaxed(&slot->w[0]); /* without a loop, they stay in registers */
+    w[1] = shmi_load_relaxed(&slot->w[1]);
+    w[2] = shmi_load_relaxed(&slot->w[2]);
+    w[3] = shmi_load_relaxed(&slot->w[3]);
+    w[4] = shmi_load_relaxed(&slot->w[4]);
+    w[5] = shmi_load_relaxed(&slot->w[5]);
+    w[6] = shmi_load_relaxed(&slot->w[6]);
     int whole = shmemx_open(w, next, ring->log2_slots);
     if (whole == 0 || next - ring->done >= SHMI_RING_WINDOW) {
         return 0;
