@@ -2,6 +2,7 @@
 /* device_put.c -- kernels' puts and barriers; and the host's puts and gets of device memory. */
 #include "device_bench.h"
 
+#include <sched.h>
 #include <shmem.h>
 
 enum { PUTS = 50000, BARRIERS = 1000, WORDS = 512 };
@@ -36,6 +37,27 @@ static int barrier(const shmemx_device_t *dev, const struct device_job *job, lon
     return shmemx_device_barrier_all(dev);
 }
 DEVICE_BENCH_KERNEL(barrier_kernel, barrier)
+
+/* Gives its core away and has it back: two changes of processes, as somebody else does the same. */
+static int give_way(const shmemx_device_t *dev, const struct device_job *job, long i)
+{
+    (void)dev, (void)job, (void)i;
+    sched_yield();
+    return SHMEMX_OK;
+}
+DEVICE_BENCH_KERNEL(switch_kernel, give_way)
+
+static double switches(const struct bench_subject *subject, size_t size, long iters)
+{
+    struct device_job job = device_bench_job(NULL, NULL, iters);
+    (void)subject, (void)size;
+    job.core = bench.crowded || bench.mine == NULL ? -1 : bench.me;
+    device_notes->status = -1;
+    device_bench_launch(switch_kernel, &job);
+    while (__atomic_load_n(&device_notes->status, __ATOMIC_ACQUIRE) < 0)
+        sched_yield();
+    return device_bench_end();
+}
 
 static const struct device_way puts_there = {put_kernel, &direct};
 static const struct device_way stores = {store_kernel, &direct};
@@ -84,6 +106,7 @@ int main(int argc, char **argv)
          .arg = &barriers_by_ring,
          .all = true},
         {.name = "host_barrier", .run = host_barrier, .all = true},
+        {.name = "bare_two_switches", .timed = switches, .bare = true},
     };
     const struct bench_subject moves[] = {
         {.name = "put_device", .run = host_put},
@@ -102,7 +125,7 @@ int main(int argc, char **argv)
     if (bench_wanted_any(puts, 1))
         bench_measure(puts, 2, 8, PUTS, NULL);
     if (bench_wanted_any(barriers, 3))
-        bench_measure(barriers, 3, 0, bench.crowded ? 20 : BARRIERS, NULL);
+        bench_measure(barriers, 4, 0, bench.crowded ? 20 : BARRIERS, NULL);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         if (sizes[i] <= bench.largest && bench_wanted_any(moves, 2))
             bench_measure(moves, 2, sizes[i], bench_iters(sizes[i]) / 50 + 4, NULL);

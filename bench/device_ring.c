@@ -75,6 +75,58 @@ static double ping(const struct bench_subject *subject, size_t size, long iters)
     return device_bench_end();
 }
 
+/* The same with what a command and a reply are, 64 bytes each way, every word of them looked at. */
+enum { LINE_WORDS = 8 };
+
+static void write_line(uint64_t *line, uint64_t turn)
+{
+    for (int i = 0; i < LINE_WORDS - 1; i++)
+        __atomic_store_n(&line[i], turn, __ATOMIC_RELAXED);
+    __atomic_store_n(&line[LINE_WORDS - 1], turn, __ATOMIC_RELEASE);
+}
+
+static void await_line(const uint64_t *line, uint64_t turn, bool pause)
+{
+    for (int i = LINE_WORDS - 1; i >= 0; i--)
+        while (__atomic_load_n(&line[i], __ATOMIC_ACQUIRE) != turn)
+            if (pause)
+                bench_pause();
+}
+
+static void line_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    const struct device_job *job = args;
+    struct device_notes *notes = job->notes;
+    double start = 0;
+    (void)block, (void)n_blocks;
+    device_bench_enter(job, NULL);
+    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)job->iters; turn++) {
+        if (turn == WARM_UP + 1)
+            start = bench_now();
+        write_line(notes->there, turn);
+        await_line(notes->back, turn, job->pause);
+    }
+    device_bench_leave(job, NULL, start, SHMEMX_OK);
+}
+
+static double ping_line(const struct bench_subject *subject, size_t size, long iters)
+{
+    struct device_job job = device_bench_job(NULL, NULL, iters);
+    (void)size;
+    job.pause = subject->arg != NULL;
+    device_bench_settle();
+    write_line(device_notes->there, 0);
+    write_line(device_notes->back, 0);
+    device_bench_launch(line_kernel, &job);
+    while (__atomic_load_n(&device_notes->started.word, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)iters; turn++) {
+        await_line(device_notes->there, turn, job.pause);
+        write_line(device_notes->back, turn);
+    }
+    return device_bench_end();
+}
+
 /* ---- rates ----------------------------------------------------------------------------------- */
 
 /* Words to the peer's host memory, until the last of them is there. */
@@ -129,6 +181,10 @@ int main(int argc, char **argv)
         {.name = "without pause", .timed = ping, .bare = true},
         {.name = "with pause", .timed = ping, .arg = &paused, .bare = true},
     };
+    const struct bench_subject lines[] = {
+        {.name = "without pause", .timed = ping_line, .bare = true},
+        {.name = "with pause", .timed = ping_line, .arg = &paused, .bare = true},
+    };
     const struct bench_subject rates[] = {
         {.name = "ring_rate", .timed = device_bench_measure, .arg = &posts, .unit = BENCH_MOP_S},
     };
@@ -141,6 +197,8 @@ int main(int argc, char **argv)
     int n_bare = bench.crowded ? 0 : 2;
     if (bench_wanted_any(trips, 2))
         bench_measure(trips, 2 + n_bare, 8, TRIPS, "bare_ring_ask");
+    if (bench_wanted("bare_ring_line"))
+        bench_measure(lines, n_bare, 64, TRIPS, "bare_ring_line");
     if (bench_wanted_any(rates, 1))
         bench_measure(rates, 1, 8, COMMANDS, NULL);
     if (bench_wanted("engine_idle"))
