@@ -95,51 +95,66 @@ static int open_ascend(struct shmi_npu **result, const struct shmi_services *ser
 /* ---- starting -------------------------------------------------------------------------------- */
 
 /* The device that the program has chosen for this thread; else the one of this PE's number on the
- * node, among those that ASCEND_RT_VISIBLE_DEVICES shows. */
+ * node, among those that ASCEND_RT_VISIBLE_DEVICES shows.  It is counted in either case, so that a
+ * program that resets it before shmem_finalize takes nothing from us; and a context that the
+ * program has made for its thread stays the thread's. */
 static int choose_device(struct shmi_npu *npu, int local)
 {
-    char what[64];
+    void *theirs = NULL;
     int32_t device = -1;
     if (npu->api.aclrtGetDevice(&device) != 0) {
         device = local % (int32_t)npu->n_devices;
-        int code = npu->api.aclrtSetDevice(device);
-        if (code != 0) {
-            snprintf(what, sizeof(what), "NPU %d cannot be used: aclrtSetDevice", device);
-            return ascend_failed(npu, what, code);
-        }
-        npu->bound = true;
+    } else if (npu->api.aclrtGetCurrentContext(&theirs) != 0) {
+        theirs = NULL;
     }
     npu->device = device;
-    int code = npu->api.aclrtGetCurrentContext(&npu->context);
+    snprintf(npu->title, sizeof(npu->title), "NPU %d", device);
+    int code = npu->api.aclrtSetDevice(device);
+    if (code != 0) {
+        return ascend_failed(npu, "which cannot be used: aclrtSetDevice", code);
+    }
+    npu->bound = true;
+    npu->physical = ascend_physical(npu);
+    if (npu->physical >= 0 && npu->physical != device) {
+        snprintf(npu->title, sizeof(npu->title), "NPU %d (the host's %d)", device, npu->physical);
+    }
+    if (theirs != NULL) {
+        npu->api.aclrtSetCurrentContext(theirs);
+    }
+    code = npu->api.aclrtGetCurrentContext(&npu->context);
     return code == 0 ? 0 : ascend_failed(npu, "aclrtGetCurrentContext", code);
 }
 
-static _Thread_local unsigned entered; /* the serial of the device that this thread has entered */
+/* Once for each thread. */
+static void tell_other_device(struct shmi_npu *npu)
+{
+    static _Thread_local unsigned told; /* the serial of the device that it was told of */
+    int32_t device = npu->device;
+    if (told != npu->serial && npu->api.aclrtGetDevice(&device) == 0 && device != npu->device) {
+        ascend_log(npu, SHMI_WARN,
+                   "a thread uses NPU %d, and this PE's is NPU %d: what it puts on its default "
+                   "stream runs there",
+                   device, npu->device);
+    }
+    told = npu->serial;
+}
 
-/* A thread without a device gets ours; one with another is the program's, and keeps it. */
+/* A thread without a device gets ours; one with another is the program's, and keeps it.  Programs
+ * change that at any time, so it is looked at each time: the runtime knows it by a variable of the
+ * thread's. */
 int ascend_enter(struct shmi_npu *npu)
 {
     void *context = NULL;
-    if (shmi_likely(entered == npu->serial)) {
+    bool has_one = npu->api.aclrtGetCurrentContext(&context) == 0 && context != NULL;
+    if (shmi_likely(has_one && context == npu->context)) {
         return 0;
     }
-    if (npu->api.aclrtGetCurrentContext(&context) != 0 || context == NULL) {
-        int code = npu->api.aclrtSetCurrentContext(npu->context);
-        if (code != 0) {
-            return ascend_failed(npu, "aclrtSetCurrentContext", code);
-        }
-    } else if (context != npu->context) {
-        int32_t device = -1;
-        npu->api.aclrtGetDevice(&device);
-        if (device != npu->device) {
-            ascend_log(npu, SHMI_WARN,
-                       "a thread uses NPU %d, and this PE's is NPU %d: what it puts on its default "
-                       "stream runs there",
-                       device, npu->device);
-        }
+    if (has_one) {
+        tell_other_device(npu);
+        return 0;
     }
-    entered = npu->serial;
-    return 0;
+    int code = npu->api.aclrtSetCurrentContext(npu->context);
+    return code == 0 ? 0 : ascend_failed(npu, "aclrtSetCurrentContext", code);
 }
 
 /* Kernels crash without asking whether somebody waits for them: then the job ends here. */
@@ -205,12 +220,12 @@ static void choose_way(struct shmi_npu *npu)
     char text[16];
     const char *wish = variable(npu, "ascend_share", text, sizeof(text));
     enum ascend_way best = ASCEND_FABRIC;
-    bool only = strcmp(wish, "auto") != 0;
+    npu->only = strcmp(wish, "auto") != 0;
     for (size_t i = 0; i < SHMI_COUNT(ways); i++) {
         best = strcmp(wish, ways[i].name) == 0 ? (enum ascend_way)i : best;
     }
-    npu->way = ascend_share_probe(npu, best, only);
-    if (only && npu->way != best) {
+    npu->way = ascend_share_probe(npu, best);
+    if (npu->only && npu->way != best) {
         ascend_log(npu, SHMI_WARN,
                    "SHMEM_ASCEND_SHARE=%s is not to be had on this NPU: it shares by %s", wish,
                    ascend_way_text(npu->way));
@@ -242,8 +257,8 @@ static void tell_facts(struct shmi_npu *npu, struct shmi_device_facts *facts)
         api->aclrtGetMemInfo(ACL_MEM_HBM, &unused, &facts->memory);
     }
     snprintf(facts->what, sizeof(facts->what),
-             "%s, NPU %d of %u, runtime %s; %u vector cores; shares by %s; rings in %s memory%s",
-             name == NULL ? "Ascend" : name, npu->device, npu->n_devices, release, facts->cores,
+             "%s, %s of %u, runtime %s; %u vector cores; shares by %s; rings in %s memory%s",
+             name == NULL ? "Ascend" : name, npu->title, npu->n_devices, release, facts->cores,
              ascend_way_text(npu->way), npu->rings ? "host" : "device",
              npu->rings ? "" : ", looked at by copies");
 }
@@ -258,7 +273,6 @@ static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
     if (rc != 0) {
         return rc;
     }
-    entered = npu->serial;
     if (npu->api.aclrtDeviceGetBareTgid != NULL) {
         npu->api.aclrtDeviceGetBareTgid(&pid);
     }

@@ -8,7 +8,7 @@
  *
  *     memory      physical pages mapped at an address of our own; else aclrtMalloc
  *     sharing     by a fabric handle, by a handle without and with a list of processes, by a key of
- *                 aclrtMalloc's memory; else PEs' agents copy
+ *                 aclrtMalloc's memory; else PEs' agents copy.  NPUs are told to reach each other
  *     rings       host memory that kernels reach; else device memory, at which the host looks by
  *                 copies
  *     streams     value writes and waits; else a thread of ours copies and looks
@@ -42,6 +42,7 @@ struct ascend_ticket {
     int32_t way;     /* enum ascend_way */
     int32_t pid;     /* as the driver knows the process that shares */
     int32_t asks;    /* 1: only processes that were listed may import */
+    int32_t npu;     /* the host's number of it, or -1 */
     uint64_t offset; /* of the memory within what is mapped */
     uint64_t len;    /* of what is mapped */
     union {
@@ -86,12 +87,15 @@ struct shmi_npu {
     char path[256];
     uint32_t n_devices;
     int device;
+    int physical;   /* the host's number of it, or -1 */
+    char title[48]; /* both, for people */
     void *context;
     bool counted; /* aclInit has counted us */
-    bool bound;   /* we chose the device, and give it back */
+    bool bound;   /* the device has counted us, too */
     unsigned serial;
     int pid;              /* as the driver knows this process */
-    enum ascend_way way;  /* in which this PE shares */
+    enum ascend_way way;  /* in which this PE shares, */
+    bool only;            /* and in no other */
     size_t grain;         /* of physical memory */
     bool rings;           /* kernels reach host memory */
     pthread_mutex_t lock; /* of changes to regions */
@@ -158,7 +162,9 @@ void *ascend_host_side(struct shmi_npu *npu, const void *addr);
 /* ---- ascend_share.c: between PEs of a node --------------------------------------------------- */
 
 /* Find the best way that this device has, no better than the variable says. */
-enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best, bool only);
+enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best);
+/* The host's number of this PE's NPU, which every process has its own for; -1: not known. */
+int ascend_physical(struct shmi_npu *npu);
 int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how);
 int ascend_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs);
 int ascend_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr);

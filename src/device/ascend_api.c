@@ -62,6 +62,11 @@ void ascend_api_close(struct shmi_npu *npu)
 
 /* ---- codes ----------------------------------------------------------------------------------- */
 
+/* What to do about it. */
+#define LOST   "; see npu-smi info, and leave it out with ASCEND_RT_VISIBLE_DEVICES"
+#define LONGER "; aclrtSetOpExecuteTimeOutV2 gives kernels more time"
+#define CRASH  "; the runtime's log tells where"
+
 static const struct {
     int code;
     int error;
@@ -69,7 +74,8 @@ static const struct {
 } codes[] = {
     /* clang-format off */
     {100000, EINVAL,    "invalid parameter"},
-    {100001, EIO,       "the runtime is not initialised"},
+    {100001, EIO,       "the runtime is not initialised: aclFinalize comes after shmem_finalize"},
+    {100037, EIO,       "the runtime is finalised: aclFinalize comes after shmem_finalize"},
     {100039, ENODEV,    "libraries for linking only, which do nothing"},
     {107000, EINVAL,    "invalid parameter"},
     {107001, ENODEV,    "no device of this number"},
@@ -87,25 +93,39 @@ static const struct {
     {200006, ENOTSUP,   "not supported"},
     {207000, ENOTSUP,   "not supported"},
     {207001, ENOMEM,    "out of memory"},
-    {207004, ENODEV,    "no device"},
-    {207005, EBUSY,     "the device has no more of this, or is in use by others"},
+    {207004, ENODEV,    "no device; ASCEND_RT_VISIBLE_DEVICES, if set, names some, ascending"},
+    {207005, EBUSY,     "the device has no more of this, or is in use by others; see npu-smi info"},
     {207006, EACCES,    "no permission"},
     {207007, EBUSY,     "no more events"},
     {207008, EBUSY,     "no more streams"},
+    {207009, EBUSY,     "no more notifies"},
     {207018, ENOMEM,    "out of device memory"},
     {207020, ETIMEDOUT, "the driver does not answer"},
     {507000, EIO,       "an error in the runtime"},
-    {507010, EIO,       "the device is lost: no heartbeat"},
-    {507014, EIO,       "a kernel took too long"},
-    {507015, EIO,       "a kernel has crashed"},
-    {507034, EIO,       "a kernel on a vector core took too long"},
-    {507035, EIO,       "a kernel on a vector core has crashed"},
+    {507001, EIO,       "an error in the device's scheduler"},
+    {507010, EIO,       "the device is lost: no heartbeat" LOST},
+    {507014, EIO,       "a kernel took too long" LONGER},
+    {507015, EIO,       "a kernel has crashed" CRASH},
+    {507016, EIO,       "a kernel has stopped itself" CRASH},
+    {507017, EIO,       "a kernel on the device's CPU took too long" LONGER},
+    {507018, EIO,       "a kernel on the device's CPU has crashed" CRASH},
+    {507033, EIO,       "the device could not be set up" LOST},
+    {507034, EIO,       "a kernel on a vector core took too long" LONGER},
+    {507035, EIO,       "a kernel on a vector core has crashed" CRASH},
+    {507036, EIO,       "a kernel on a vector core has stopped itself" CRASH},
+    {507042, EIO,       "a kernel reads beyond its memory" CRASH},
+    {507043, EIO,       "a kernel writes beyond its memory" CRASH},
+    {507044, EIO,       "a kernel on a vector core reads beyond its memory" CRASH},
+    {507045, EIO,       "a kernel on a vector core writes beyond its memory" CRASH},
     {507046, ETIMEDOUT, "a stream takes too long"},
-    {507053, EIO,       "an error in device memory"},
-    {507054, EIO,       "several wrong bits in device memory"},
-    {507056, EIO,       "an error on a link between devices"},
-    {507899, EIO,       "an error in the driver, or no driver"},
-    {507901, EIO,       "the device is lost: no connection"},
+    {507047, ETIMEDOUT, "an event takes too long"},
+    {507053, EIO,       "an error in device memory" LOST},
+    {507054, EIO,       "several wrong bits in device memory" LOST},
+    {507055, EIO,       "perhaps an error in device memory" LOST},
+    {507056, EIO,       "an error on a link between devices" LOST},
+    {507057, EIO,       "perhaps an error of another device, or on the way to it" LOST},
+    {507899, EIO,       "an error in the driver, or no driver; see npu-smi info"},
+    {507901, EIO,       "the device is lost: no connection" LOST},
     /* clang-format on */
 };
 
@@ -133,7 +153,7 @@ int ascend_failed(struct shmi_npu *npu, const char *what, int code)
 {
     const char *words = npu->api.aclGetRecentErrMsg != NULL ? npu->api.aclGetRecentErrMsg() : NULL;
     bool some = words != NULL && words[0] != '\0';
-    ascend_log(npu, SHMI_ERROR, "%s: error %d, %s%s%s", what, code, ascend_meaning(code),
-               some ? ": " : "", some ? words : "");
+    ascend_log(npu, SHMI_ERROR, "%s, %s: error %d, %s%s%s", npu->title, what, code,
+               ascend_meaning(code), some ? ": " : "", some ? words : "");
     return ascend_errno(code);
 }

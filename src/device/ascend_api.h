@@ -65,7 +65,9 @@ typedef void acl_host_function(void *arg);
 typedef void acl_exception_function(void *info);
 
 /* NEED: without it there is no use of the runtime.  MAY: newer runtimes have it, or other products.
- * The last row is no entry of any runtime, but of the tests' make-believe one, whose kernels are
+ * The two entries with LogicDevId in their names mean the process's own numbers, too, and are the
+ * older ones; rtEnableP2P is of the layer below, and takes what a process does not see.  The last
+ * row is no entry of any runtime, but of the tests' make-believe one, whose kernels are
  * functions of the program. */
 /* clang-format off */
 #define ASCEND_API(NEED, MAY)                                                                      \
@@ -97,6 +99,12 @@ typedef void acl_exception_function(void *info);
     MAY(aclrtGetDeviceInfo, (uint32_t device, int32_t attribute, int64_t *value))                  \
     MAY(aclrtGetMemInfo, (int32_t kind, size_t *unused, size_t *total))                            \
     MAY(aclrtDeviceGetBareTgid, (int32_t *pid))                                                    \
+    MAY(aclrtGetPhyDevIdByUserDevId, (int32_t device, int32_t *physical))                          \
+    MAY(aclrtGetPhyDevIdByLogicDevId, (int32_t device, int32_t *physical))                         \
+    MAY(aclrtGetUserDevIdByPhyDevId, (int32_t physical, int32_t *device))                          \
+    MAY(aclrtGetLogicDevIdByPhyDevId, (int32_t physical, int32_t *device))                         \
+    MAY(aclrtDeviceEnablePeerAccess, (int32_t peer, uint32_t flags))                               \
+    MAY(rtEnableP2P, (uint32_t device, uint32_t physical_peer, uint32_t flag))                     \
     MAY(aclrtPointerGetAttributes, (const void *addr, struct acl_pointer_attributes *attributes))  \
     MAY(aclrtCreateEventExWithFlag, (void **event, uint32_t flag))                                 \
     MAY(aclrtLaunchHostFunc, (void *stream, acl_host_function *fn, void *arg))                     \

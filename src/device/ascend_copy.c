@@ -47,8 +47,8 @@ static void require(struct shmi_npu *npu, const char *what, void *dst, const voi
 {
     if (shmi_unlikely(code != 0)) {
         ascend_log(npu, SHMI_FATAL,
-                   "NPU %d: %s of %zu bytes from %p to %p: error %d, %s: ending the job",
-                   npu->device, what, len, src, dst, code, ascend_meaning(code));
+                   "%s: %s of %zu bytes from %p to %p: error %d, %s: ending the job", npu->title,
+                   what, len, src, dst, code, ascend_meaning(code));
     }
 }
 

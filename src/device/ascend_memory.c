@@ -211,9 +211,9 @@ static int refuse(struct shmi_npu *npu, size_t len, int code)
         npu->api.aclrtGetMemInfo(ACL_MEM_HBM, &available, &total);
     }
     ascend_log(npu, SHMI_ERROR,
-               "NPU %d gives no %zu MiB of device memory, it has %zu free of %zu MiB; "
+               "%s gives no %zu MiB of device memory, it has %zu free of %zu MiB; "
                "SHMEM_DEVICE_SIZE asks for less",
-               npu->device, len >> 20, available >> 20, total >> 20);
+               npu->title, len >> 20, available >> 20, total >> 20);
     return rc;
 }
 

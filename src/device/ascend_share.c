@@ -16,6 +16,48 @@
 
 #define MAGIC 0x6e736361u
 
+/* ---- NPUs that reach each other -------------------------------------------------------------- */
+
+int ascend_physical(struct shmi_npu *npu)
+{
+    const struct ascend_api *api = &npu->api;
+    int32_t physical = npu->device; /* a runtime of which nothing can be asked, but in containers */
+    int32_t (*ask)(int32_t, int32_t *) = api->aclrtGetPhyDevIdByUserDevId != NULL
+                                             ? api->aclrtGetPhyDevIdByUserDevId
+                                             : api->aclrtGetPhyDevIdByLogicDevId;
+    return ask == NULL || ask(npu->device, &physical) == 0 ? physical : -1;
+}
+
+/* This process's number of an NPU, or -1: ASCEND_RT_VISIBLE_DEVICES hides it, or a container. */
+static int32_t number_of(struct shmi_npu *npu, int32_t physical)
+{
+    const struct ascend_api *api = &npu->api;
+    int32_t device = physical;
+    int32_t (*ask)(int32_t, int32_t *) = api->aclrtGetUserDevIdByPhyDevId != NULL
+                                             ? api->aclrtGetUserDevIdByPhyDevId
+                                             : api->aclrtGetLogicDevIdByPhyDevId;
+    return ask == NULL || ask(physical, &device) == 0 ? device : -1;
+}
+
+/* Let this PE's NPU access another's memory, one of the two directions that a link needs: a handle
+ * that was imported from another NPU is of no use without.  It is never undone, as others in this
+ * process may have asked for the same.  A code of the runtime's. */
+static int reach(struct shmi_npu *npu, int32_t physical)
+{
+    const struct ascend_api *api = &npu->api;
+    if (physical < 0 || npu->physical < 0 || physical == npu->physical) {
+        return 0;
+    }
+    int32_t peer = number_of(npu, physical);
+    if (peer >= 0 && api->aclrtDeviceEnablePeerAccess != NULL) {
+        return api->aclrtDeviceEnablePeerAccess(peer, 0);
+    }
+    if (api->rtEnableP2P != NULL) {
+        return api->rtEnableP2P((uint32_t)npu->device, (uint32_t)physical, 0);
+    }
+    return 0; /* newer runtimes do it with the import */
+}
+
 /* ---- exporting ------------------------------------------------------------------------------- */
 
 static int export_key(struct shmi_npu *npu, const struct ascend_region *region,
@@ -81,17 +123,36 @@ static int try_way(struct shmi_npu *npu, enum ascend_way way)
     return code;
 }
 
-enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best, bool only)
+enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best)
 {
-    for (enum ascend_way way = best; way < ASCEND_COPY && (!only || way == best); way++) {
+    for (enum ascend_way way = best; way < ASCEND_COPY && (!npu->only || way == best); way++) {
         int code = try_way(npu, way);
         if (code == 0) {
             return way;
         }
-        ascend_debug(npu, "NPU %d shares no memory by %s: error %d, %s", npu->device,
+        ascend_debug(npu, "%s shares no memory by %s: error %d, %s", npu->title,
                      ascend_way_text(way), code, ascend_meaning(code));
     }
     return ASCEND_COPY;
+}
+
+/* Pages, by the best kind of handle: what went well with a granule may not with all. */
+static int share_pages(struct shmi_npu *npu, const struct ascend_region *region,
+                       struct ascend_ticket *ticket)
+{
+    int code = ACL_NOT_SUPPORTED;
+    for (enum ascend_way way = npu->way; way < ASCEND_KEY && code != 0; way++) {
+        if (way != npu->way && npu->only) {
+            break;
+        }
+        code = export_handle(npu, region->handle, way, ticket);
+        ticket->way = code == 0 ? way : ASCEND_COPY;
+        if (code != 0) {
+            ascend_debug(npu, "%s does not share its memory by %s: error %d, %s", npu->title,
+                         ascend_way_text(way), code, ascend_meaning(code));
+        }
+    }
+    return code;
 }
 
 int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how)
@@ -105,12 +166,12 @@ int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share
         .magic = MAGIC,
         .way = ASCEND_COPY,
         .pid = npu->pid,
+        .npu = npu->physical,
         .len = region->base_len,
     };
     int code = 0;
     if (region->origin == ASCEND_PAGES && npu->way < ASCEND_KEY) {
-        code = export_handle(npu, region->handle, npu->way, ticket);
-        ticket->way = code == 0 ? npu->way : ASCEND_COPY;
+        code = share_pages(npu, region, ticket);
     } else if (region->origin == ASCEND_MALLOC && npu->way == ASCEND_KEY) {
         ticket->offset = (uint64_t)((uintptr_t)addr - (uintptr_t)region->base);
         code = export_key(npu, region, ticket);
@@ -118,8 +179,8 @@ int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share
     }
     if (code != 0) { /* it went well with a granule */
         ascend_log(npu, SHMI_WARN,
-                   "NPU %d does not share its memory by %s: error %d, %s; it is reached by copies",
-                   npu->device, ascend_way_text(npu->way), code, ascend_meaning(code));
+                   "%s does not share its memory by %s: error %d, %s; it is reached by copies",
+                   npu->title, ascend_way_text(npu->way), code, ascend_meaning(code));
     }
     memset(how, 0, sizeof(*how));
     memcpy(how->bytes, ticket, sizeof(*ticket));
@@ -132,7 +193,11 @@ int ascend_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *thei
     struct ascend_ticket guest;
     memcpy(&guest, theirs->bytes, sizeof(guest));
     struct ascend_region *region = ascend_region_of(npu, addr);
-    if (region == NULL || guest.magic != MAGIC || !region->ticket.asks || guest.pid == npu->pid) {
+    if (region == NULL || guest.magic != MAGIC || guest.pid == npu->pid) {
+        return 0;
+    }
+    reach(npu, guest.npu); /* theirs to here they see to: then both have, before one maps */
+    if (!region->ticket.asks) {
         return 0;
     }
     struct ascend_ticket *ticket = &region->ticket;
@@ -172,7 +237,8 @@ static int map_handle(struct shmi_npu *npu, struct ascend_region *region, void *
     if (!ascend_has_pages(npu)) {
         return ACL_NOT_SUPPORTED;
     }
-    int code = import_handle(npu, &region->ticket, &region->handle);
+    int code = reach(npu, region->ticket.npu);
+    code = code == 0 ? import_handle(npu, &region->ticket, &region->handle) : code;
     if (code != 0) {
         return code;
     }
@@ -216,7 +282,7 @@ int ascend_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr)
     region->base_len = ticket.len;
     int code = ticket.way == ASCEND_KEY ? map_key(npu, region, &at) : map_handle(npu, region, &at);
     if (code != 0) {
-        ascend_debug(npu, "NPU %d imports no memory of process %d by %s: error %d, %s", npu->device,
+        ascend_debug(npu, "%s imports no memory of process %d by %s: error %d, %s", npu->title,
                      ticket.pid, ascend_way_text((enum ascend_way)ticket.way), code,
                      ascend_meaning(code));
         ascend_region_give(npu, region);

@@ -21,9 +21,8 @@ static int synchronised(struct shmi_npu *npu, const char *what, int code)
         return 0;
     }
     if (code / 1000 == 507 && ascend_errno(code) != -ETIMEDOUT) {
-        ascend_log(npu, SHMI_FATAL,
-                   "device fault: NPU %d, found by %s: error %d, %s: ending the job", npu->device,
-                   what, code, ascend_meaning(code));
+        ascend_log(npu, SHMI_FATAL, "device fault: %s, found by %s: error %d, %s: ending the job",
+                   npu->title, what, code, ascend_meaning(code));
     }
     return ascend_failed(npu, what, code);
 }

@@ -2,6 +2,7 @@
 /* fake.c -- a make-believe Ascend runtime: initialisation, devices, contexts. */
 #include "fake.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,16 @@ static OF_THREAD struct fake_context *current;
 static struct {
     uint64_t inits;
     struct fake_context context[DEVICES_MAX]; /* of each device: the primary one */
+    bool reaches[DEVICES_MAX];                /* by the host's numbers */
 } fake;
+
+/* Which devices the process sees: read once, as a runtime does. */
+static struct {
+    pthread_once_t once;
+    int code;
+    int n;
+    int physical[DEVICES_MAX];
+} visible = {.once = PTHREAD_ONCE_INIT};
 
 long fake_number(const char *variable, long otherwise)
 {
@@ -69,19 +79,68 @@ struct fake_context *fake_context(void)
     return current;
 }
 
-/* ASCEND_RT_VISIBLE_DEVICES shows some of them, which are numbered anew. */
+/* ---- which devices there are ----------------------------------------------------------------- */
+
+static void show(int physical)
+{
+    bool again = visible.n != 0 && visible.physical[visible.n - 1] >= physical;
+    visible.code = again ? NO_DEVICE : visible.code;
+    visible.physical[visible.n++] = physical;
+}
+
+/* Numbers in ascending order, up to the first that is none or is not there; no number at all, one
+ * twice or one out of order, and there is no device. */
+static void show_devices(void)
+{
+    const char *list = getenv("ASCEND_RT_VISIBLE_DEVICES");
+    int n = (int)fake_number("FAKE_ASCEND_DEVICES", 8);
+    n = n < DEVICES_MAX ? n : DEVICES_MAX;
+    for (int i = 0; list == NULL && i < n; i++) {
+        show(i);
+    }
+    while (list != NULL && isdigit((unsigned char)*list) && visible.n < n) {
+        char *end;
+        long physical = strtol(list, &end, 10);
+        if (physical >= n || (*end != ',' && *end != '\0')) {
+            break;
+        }
+        show((int)physical);
+        list = *end == ',' ? end + 1 : end;
+    }
+    visible.code = visible.n == 0 ? NO_DEVICE : visible.code;
+    visible.n = visible.code == OK ? visible.n : 0;
+}
+
 int fake_n_devices(void)
 {
-    int n = (int)fake_number("FAKE_ASCEND_DEVICES", 8);
-    const char *visible = getenv("ASCEND_RT_VISIBLE_DEVICES");
-    if (visible != NULL) {
-        int shown = visible[0] != '\0';
-        for (; *visible != '\0'; visible++) {
-            shown += *visible == ',';
-        }
-        n = shown < n ? shown : n;
+    pthread_once(&visible.once, show_devices);
+    return visible.n;
+}
+
+int fake_physical(int device)
+{
+    return device >= 0 && device < fake_n_devices() ? visible.physical[device] : -1;
+}
+
+static int device_of(int physical)
+{
+    int device = fake_n_devices() - 1;
+    while (device >= 0 && visible.physical[device] != physical) {
+        device--;
     }
-    return n < DEVICES_MAX ? n : DEVICES_MAX;
+    return device;
+}
+
+bool fake_reaches(int physical)
+{
+    int device = device_of(physical);
+    return (device >= 0 && fake.context[device].users != 0) ||
+           (physical >= 0 && physical < DEVICES_MAX && fake.reaches[physical]);
+}
+
+void fake_let_reach(int physical)
+{
+    fake.reaches[physical] = true;
 }
 
 /* ---- the process ----------------------------------------------------------------------------- */
@@ -109,12 +168,15 @@ API int32_t aclFinalizeReference(uint64_t *count)
     return OK;
 }
 
-/* The end of everything for everybody: nobody who shares a process may ask for it. */
+/* The end of everything for everybody, however often it was begun: nobody who shares a process may
+ * ask for it while others go on. */
 API int32_t aclFinalize(void)
 {
-    fake_complain("aclFinalize takes the runtime away from the rest of the process");
-    __atomic_store_n(&fake.inits, 0, __ATOMIC_RELEASE);
-    return INTERNAL;
+    uint64_t inits = __atomic_exchange_n(&fake.inits, 0, __ATOMIC_ACQ_REL);
+    if (inits > 1) {
+        fake_complain("aclFinalize takes the runtime away from the rest of the process");
+    }
+    return inits == 0 ? REPEAT_FINALISE : OK;
 }
 
 API const char *aclGetRecentErrMsg(void)
@@ -149,7 +211,7 @@ API int32_t aclrtGetDeviceCount(uint32_t *count)
 {
     int code = fake_enter(__func__, false);
     *count = code == OK ? (uint32_t)fake_n_devices() : 0;
-    return code;
+    return code == OK ? visible.code : code;
 }
 
 API int32_t aclrtSetDevice(int32_t device)
@@ -182,11 +244,10 @@ API int32_t aclrtResetDevice(int32_t device)
     struct fake_context *context = &fake.context[device];
     pthread_mutex_lock(&fake_lock);
     bool last = --context->users == 0;
-    struct fake_stream *first = last ? context->first : NULL;
     context->first = last ? NULL : context->first;
     pthread_mutex_unlock(&fake_lock);
-    if (first != NULL) {
-        fake_stream_end(first);
+    while (last && context->streams != NULL) { /* the default one, and all that nobody destroyed */
+        fake_stream_end(context->streams);
     }
     current = last && current == context ? NULL : current;
     return OK;
@@ -223,6 +284,65 @@ API int32_t aclrtSetCurrentContext(void *context)
         }
     }
     return INVALID;
+}
+
+/* ---- numbers of devices, and their links ----------------------------------------------------- */
+
+API int32_t aclrtGetPhyDevIdByUserDevId(int32_t device, int32_t *physical)
+{
+    int code = fake_enter(__func__, false);
+    if (code != OK || fake_physical(device) < 0) {
+        return code != OK ? code : NO_SUCH_DEVICE;
+    }
+    *physical = fake_physical(device);
+    return OK;
+}
+
+API int32_t aclrtGetUserDevIdByPhyDevId(int32_t physical, int32_t *device)
+{
+    int code = fake_enter(__func__, false);
+    if (code != OK || device_of(physical) < 0) {
+        return code != OK ? code : NO_SUCH_DEVICE;
+    }
+    *device = device_of(physical);
+    return OK;
+}
+
+API int32_t aclrtGetPhyDevIdByLogicDevId(int32_t device, int32_t *physical)
+{
+    return aclrtGetPhyDevIdByUserDevId(device, physical);
+}
+
+API int32_t aclrtGetLogicDevIdByPhyDevId(int32_t physical, int32_t *device)
+{
+    return aclrtGetUserDevIdByPhyDevId(physical, device);
+}
+
+API int32_t aclrtDeviceEnablePeerAccess(int32_t peer, uint32_t flags)
+{
+    int code = fake_enter(__func__, true);
+    if (code != OK) {
+        return code;
+    }
+    if (flags != 0 || peer == current->device || fake_physical(peer) < 0) {
+        return flags != 0                ? UNSUPPORTED_VALUE
+               : fake_physical(peer) < 0 ? NO_SUCH_DEVICE
+                                         : INVALID_ARGUMENT;
+    }
+    fake_let_reach(fake_physical(peer));
+    return OK;
+}
+
+/* By the host's number of the other, which this process need not see. */
+API int32_t rtEnableP2P(uint32_t device, uint32_t physical_peer, uint32_t flag)
+{
+    int code = fake_enter(__func__, false);
+    bool good = fake_physical((int)device) >= 0 && flag == 0 &&
+                physical_peer < (uint32_t)fake_number("FAKE_ASCEND_DEVICES", 8);
+    if (code == OK && good) {
+        fake_let_reach((int)physical_peer);
+    }
+    return code != OK ? code : good ? OK : INVALID;
 }
 
 API int32_t aclrtGetDeviceInfo(uint32_t device, int32_t attribute, int64_t *value)

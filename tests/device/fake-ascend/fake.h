@@ -14,9 +14,14 @@
  * A kernel is a function of the program.  It runs in processes that are forked for the launch, one
  * for each core, in which the device window is accessible: fakeAscendLaunch, which no runtime has.
  *
+ * Devices have three numbers, as on a host: the process's own, of those that
+ * ASCEND_RT_VISIBLE_DEVICES shows; the host's, which is what "physical" means here; there are no
+ * containers, so that the third is the second.  A process's kernels and copies reach another
+ * device's memory only where it has asked for that.
+ *
  * Variables: FAKE_ASCEND_DEVICES, _CORES, _HBM (MiB), _FAIL: a list name=code,... of what fails and
- * how; a name is that of an entry, or one of fabric, handle, listed, key, import, and may have the
- * number of a device behind an @.
+ * how; a name is that of an entry, or one of fabric, fabric-large, handle, listed, key, engines,
+ * import, import-fabric, import-handle, import-key, and may have a device's own number behind an @.
  */
 #ifndef FAKE_ASCEND_H
 #define FAKE_ASCEND_H
@@ -43,6 +48,7 @@ API uint32_t aclrtGetTaskIdFromExceptionInfo(const void *info);
 
 enum {
     OK = 0,
+    INVALID_ARGUMENT = 100000,
     NOT_INITIALISED = 100001,
     REPEAT_INITIALISE = 100002,
     REPEAT_FINALISE = 100037,
@@ -52,7 +58,9 @@ enum {
     OTHER_CONTEXT = 107003,
     UNALIGNED = 107008,
     BAD_HANDLE = 107017,
+    UNSUPPORTED_VALUE = 200006,
     UNSUPPORTED = 207000,
+    NO_DEVICE = 207004,
     NO_PERMISSION = 207006,
     OUT_OF_MEMORY = 207018,
     INTERNAL = 507000,
@@ -82,6 +90,14 @@ int fake_fails(const char *name);
 long fake_number(const char *variable, long otherwise);
 struct fake_context *fake_context(void);
 int fake_n_devices(void);
+
+/* The host's number of a device of this process. */
+int fake_physical(int device);
+
+/* May this process use that device's memory?  Its own, and those that it has asked for. */
+bool fake_reaches(int physical);
+void fake_let_reach(int physical);
+
 void fake_complain(const char *text);
 
 /* A kernel has crashed: tell who has asked to be told. */
@@ -110,10 +126,13 @@ struct fake_header {
 struct fake_object {
     int fd;
     size_t len;
-    int device;
+    int device; /* the host's number */
     bool imported;
     bool exported;
-    unsigned users; /* handles and mappings */
+    bool held;    /* its handle has not been freed */
+    int from_pid; /* where it was imported from */
+    int from_fd;
+    unsigned users; /* the handle, and mappings */
     struct fake_header *header;
     struct fake_object *next;
 };
@@ -144,7 +163,7 @@ struct fake_host {
 /* All of these under the lock. */
 struct fake_object *fake_object_create(size_t len, int device);
 struct fake_object *fake_object_open(int pid, int fd, int *code);
-struct fake_object *fake_object_find(const void *handle);
+struct fake_object *fake_object_find(const void *handle); /* that is still held */
 void fake_object_leave(struct fake_object *object);
 struct fake_span *fake_span_create(size_t len, enum fake_kind kind, struct fake_object *object);
 struct fake_span *fake_span_of(const void *addr);

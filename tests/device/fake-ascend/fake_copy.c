@@ -4,6 +4,11 @@
 
 #include "fake.h"
 
+static bool is_out_of_reach(const struct fake_span *span)
+{
+    return span != NULL && span->object != NULL && !fake_reaches(span->object->device);
+}
+
 static bool is_far(const struct fake_span *span)
 {
     return span != NULL && (span->kind == OPENED || span->object->imported);
@@ -24,6 +29,9 @@ int fake_copy_check(void *dst, size_t room, const void *src, size_t len, int32_t
     bool between = to != NULL && from != NULL;
     if (!there || alias || len > room || kind != wanted) {
         code = INVALID;
+    } else if (is_out_of_reach(to) || is_out_of_reach(from)) {
+        fake_complain("nobody has let this device reach that one's memory");
+        code = DRIVER;
     } else if (async && wanted == ACL_HOST_TO_HOST) {
         code = UNSUPPORTED;
     } else if ((is_far(to) || is_far(from)) && (!between || !async)) {

@@ -30,8 +30,8 @@ API int32_t aclrtMalloc(void **addr, size_t len, int32_t policy)
     }
     bool small = len < GRAIN / 2;
     pthread_mutex_lock(&fake_lock);
-    struct fake_object *object =
-        fake_object_create(round_up(len + (small ? 64 : 0), PAGE), fake_context()->device);
+    struct fake_object *object = fake_object_create(round_up(len + (small ? 64 : 0), PAGE),
+                                                    fake_physical(fake_context()->device));
     struct fake_span *span =
         object == NULL ? NULL : fake_span_create(object->len, MALLOCED, object);
     if (span != NULL) {

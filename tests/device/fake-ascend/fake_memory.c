@@ -70,7 +70,8 @@ static bool show(char *addr, size_t len, int fd, off_t offset)
 void fake_window_open(void)
 {
     for (struct fake_span *at = memory.spans; at != NULL; at = at->next) {
-        if (at->kind != RESERVED) {
+        bool reached = at->object == NULL || fake_reaches(at->object->device);
+        if (at->kind != RESERVED && reached) {
             mprotect(at->addr, at->len, PROT_READ | PROT_WRITE);
         }
     }
@@ -91,6 +92,7 @@ static struct fake_object *add_object(int fd, size_t len, bool imported)
         .fd = fd,
         .len = len,
         .imported = imported,
+        .held = true,
         .users = 1,
         .header = header,
         .next = memory.objects,
@@ -125,7 +127,11 @@ struct fake_object *fake_object_open(int pid, int fd, int *code)
     char path[64];
     struct fake_header header;
     *code = BAD_HANDLE;
-    if (pid == (int)getpid()) {
+    struct fake_object *mine_already = memory.objects;
+    while (mine_already != NULL && (mine_already->from_pid != pid || mine_already->from_fd != fd)) {
+        mine_already = mine_already->next;
+    }
+    if (pid == (int)getpid() || mine_already != NULL) { /* each once, and not one's own */
         return NULL;
     }
     snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
@@ -148,6 +154,8 @@ struct fake_object *fake_object_open(int pid, int fd, int *code)
     struct fake_object *object = add_object(mine, (size_t)(end - PAGE), true);
     if (object != NULL) {
         object->device = header.device;
+        object->from_pid = pid;
+        object->from_fd = fd;
         *code = OK;
     }
     return object;
@@ -156,7 +164,7 @@ struct fake_object *fake_object_open(int pid, int fd, int *code)
 struct fake_object *fake_object_find(const void *handle)
 {
     struct fake_object *object = memory.objects;
-    while (object != NULL && object != handle) {
+    while (object != NULL && (object != handle || !object->held)) {
         object = object->next;
     }
     return object;
@@ -324,7 +332,7 @@ API int32_t aclrtMallocPhysical(void **handle, size_t len, const struct acl_phys
         return INVALID;
     }
     pthread_mutex_lock(&fake_lock);
-    *handle = fake_object_create(len, (int)prop->location.id);
+    *handle = fake_object_create(len, fake_physical((int)prop->location.id));
     pthread_mutex_unlock(&fake_lock);
     return *handle == NULL ? OUT_OF_MEMORY : OK;
 }
@@ -337,7 +345,8 @@ API int32_t aclrtFreePhysical(void *handle)
     }
     pthread_mutex_lock(&fake_lock);
     struct fake_object *object = fake_object_find(handle);
-    if (object != NULL) {
+    if (object != NULL) { /* what is mapped stays until it is unmapped */
+        object->held = false;
         fake_object_leave(object);
     }
     pthread_mutex_unlock(&fake_lock);

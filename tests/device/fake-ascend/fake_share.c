@@ -53,6 +53,8 @@ API int32_t aclrtMemExportToShareableHandleV2(void *handle, uint64_t flags, int3
     struct fake_object *object = fake_object_find(handle);
     if (object == NULL || object->imported || object->exported) { /* once, in one way */
         code = object == NULL ? BAD_HANDLE : INVALID;
+    } else if (fabric && object->len > GRAIN && fake_fails("fabric-large") != OK) {
+        code = fake_fails("fabric-large");
     } else {
         object->exported = true;
         object->header->listed = flags == 0;
@@ -107,27 +109,28 @@ API int32_t aclrtMemSetPidToShareableHandle(uint64_t shareable, int32_t *pids, s
 
 static int import_object(int pid, int fd, void **handle)
 {
-    int code = fake_fails("import");
-    if (code == OK) {
-        pthread_mutex_lock(&fake_lock);
-        *handle = fake_object_open(pid, fd, &code);
-        pthread_mutex_unlock(&fake_lock);
-    }
+    int code = OK;
+    pthread_mutex_lock(&fake_lock);
+    *handle = fake_object_open(pid, fd, &code);
+    pthread_mutex_unlock(&fake_lock);
     return code;
 }
 
 API int32_t aclrtMemImportFromShareableHandleV2(void *shareable, int32_t type, uint64_t flags,
                                                 void **handle)
 {
+    bool fabric = type == ACL_SHARE_FABRIC;
     int code = fake_enter(__func__, true);
-    if (code != OK || flags != 0) {
+    code = code == OK ? fake_fails("import") : code;
+    code = code == OK ? fake_fails(fabric ? "import-fabric" : "import-handle") : code;
+    if (code != OK || flags != 0 || (!fabric && type != ACL_SHARE_DEFAULT)) {
         return code != OK ? code : INVALID;
     }
     struct fabric name;
     uint64_t number;
     memcpy(&name, shareable, sizeof(name));
     memcpy(&number, shareable, sizeof(number));
-    if (type == ACL_SHARE_FABRIC) {
+    if (fabric) {
         bool good = memcmp(name.word, fabric_word, sizeof(name.word)) == 0;
         return good ? import_object(name.pid, name.fd, handle) : BAD_HANDLE;
     }
@@ -196,12 +199,15 @@ API int32_t aclrtIpcMemImportByKey(void **addr, const char *key, uint64_t flags)
     int pid = 0;
     int fd = -1;
     code = code == OK ? fake_fails("import") : code;
+    code = code == OK ? fake_fails("import-key") : code;
     if (code != OK || sscanf(key, "fake-%d-%d", &pid, &fd) != 2) {
         return code != OK ? code : BAD_HANDLE;
     }
     pthread_mutex_lock(&fake_lock);
     struct fake_object *object = fake_object_open(pid, fd, &code);
-    if (object != NULL && object->device != fake_context()->device && flags == 0) {
+    if (object != NULL && flags == 1) {
+        fake_let_reach(object->device);
+    } else if (object != NULL && !fake_reaches(object->device)) {
         code = DRIVER; /* another device, and no access between the two */
     }
     struct fake_span *span = NULL;

@@ -364,12 +364,26 @@ API int32_t aclrtValueWait(void *word, uint64_t value, uint32_t flag, void *stre
 /* ---- events ---------------------------------------------------------------------------------- */
 
 struct fake_event {
+    int device;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t recorded;
     uint64_t reached;
-    int users;
+    int users; /* the handle, and tasks */
+    struct fake_event *next;
 };
+
+static struct fake_event *events; /* whose handles are good; under fake_lock */
+
+/* Where it hangs in the list, or the list's end: no event, or one that has been destroyed. */
+static struct fake_event **link_of(const void *event)
+{
+    struct fake_event **link = &events;
+    while (*link != NULL && *link != event) {
+        link = &(*link)->next;
+    }
+    return link;
+}
 
 static void leave_event(struct fake_event *event)
 {
@@ -410,8 +424,13 @@ API int32_t aclrtCreateEvent(void **event)
     struct fake_event *made = code == OK ? calloc(1, sizeof(*made)) : NULL;
     if (made != NULL) {
         made->users = 1;
+        made->device = fake_context()->device;
         pthread_mutex_init(&made->lock, NULL);
         pthread_cond_init(&made->changed, NULL);
+        pthread_mutex_lock(&fake_lock);
+        made->next = events;
+        events = made;
+        pthread_mutex_unlock(&fake_lock);
     }
     *event = made;
     return code == OK && made == NULL ? OUT_OF_MEMORY : code;
@@ -426,20 +445,42 @@ API int32_t aclrtCreateEventExWithFlag(void **event, uint32_t flag)
 API int32_t aclrtDestroyEvent(void *event)
 {
     int code = fake_enter(__func__, true);
-    if (code == OK && event != NULL) {
-        leave_event(event);
+    if (code != OK) {
+        return code;
     }
-    return code == OK && event == NULL ? INVALID : code;
+    pthread_mutex_lock(&fake_lock);
+    struct fake_event **link = link_of(event);
+    struct fake_event *found = *link;
+    if (found != NULL) {
+        *link = found->next;
+    }
+    pthread_mutex_unlock(&fake_lock);
+    if (found != NULL) {
+        leave_event(found);
+    }
+    return found == NULL ? INVALID : OK;
 }
 
-static int put_event(struct fake_event *event, void *stream, bool record)
+/* On a stream of the device that the event was made on. */
+static int put_event(void *handle, void *stream, bool record)
 {
+    pthread_mutex_lock(&fake_lock);
+    struct fake_event *event = *link_of(handle);
     struct fake_task task = {.run = record ? do_record : do_event_wait, .event = event};
-    pthread_mutex_lock(&event->lock);
-    event->recorded += record;
-    task.value = event->recorded;
-    event->users++;
-    pthread_mutex_unlock(&event->lock);
+    int good = event == NULL                             ? INVALID
+               : event->device != fake_context()->device ? OTHER_CONTEXT
+                                                         : OK;
+    if (good == OK) {
+        pthread_mutex_lock(&event->lock);
+        event->recorded += record;
+        task.value = event->recorded;
+        event->users++;
+        pthread_mutex_unlock(&event->lock);
+    }
+    pthread_mutex_unlock(&fake_lock);
+    if (good != OK) {
+        return good;
+    }
     int code = fake_stream_put(stream, &task, NULL, 0);
     if (code != OK) {
         leave_event(event);
@@ -450,11 +491,11 @@ static int put_event(struct fake_event *event, void *stream, bool record)
 API int32_t aclrtRecordEvent(void *event, void *stream)
 {
     int code = fake_enter(__func__, true);
-    return code != OK ? code : event == NULL ? INVALID : put_event(event, stream, true);
+    return code != OK ? code : put_event(event, stream, true);
 }
 
 API int32_t aclrtStreamWaitEvent(void *stream, void *event)
 {
     int code = fake_enter(__func__, true);
-    return code != OK ? code : event == NULL ? INVALID : put_event(event, stream, false);
+    return code != OK ? code : put_event(event, stream, false);
 }
