@@ -23,8 +23,10 @@
 SHMEMX_DEVICE int shmemx_device_meet(const shmemx_device_t *dev, SHMEMX_GM shmemx_device_team_t *t)
 {
     SHMEMX_GM const uint64_t *slots = (SHMEMX_GM const uint64_t *)(uintptr_t)t->slots;
-    uint64_t step = ++t->step;
+    uint64_t step = shmemx_load(&t->step) + 1; /* another block may have met here before */
     int round, distance, status = SHMEMX_OK;
+    shmemx_store(&t->step, step);
+    shmemx_clean(&t->step, sizeof(t->step));
     for (round = 0, distance = 1; distance < t->n_pes; round++, distance *= 2) {
         int to = (t->my_pe + distance) % t->n_pes;
         SHMEMX_GM shmemx_device_slot_t *mine =
@@ -196,6 +198,32 @@ SHMEMX_DEVICE int shmemx_device_alltoallmem(const shmemx_device_t *dev, int team
     return status != SHMEMX_OK ? status : shmemx_device_team_sync(dev, team);
 }
 
+/* Where member m's slice of n elements begins: after the first at a line of dest, as a line has one
+ * writer where caches write back whole ones. */
+SHMEMX_DEVICE size_t shmemx_device_slice(SHMEMX_GM const void *dest, size_t size, size_t n, int m,
+                                         int n_members)
+{
+    size_t begin = n * (size_t)m / (size_t)n_members;
+    size_t past = ((size_t)(uintptr_t)dest + begin * size) % SHMEMX_LINE;
+    if (m != 0 && past != 0) {
+        begin += (SHMEMX_LINE - past + size - 1) / size;
+    }
+    return begin < n ? begin : n;
+}
+
+/* What other members store there is not read from this core's cache, and what this one has stored
+ * is in all members' memory. */
+SHMEMX_DEVICE void shmemx_device_clean_members(const shmemx_device_t *dev,
+                                               SHMEMX_GM const shmemx_device_team_t *t,
+                                               SHMEMX_GM const void *addr, size_t len)
+{
+    SHMEMX_GM const int32_t *pes = (SHMEMX_GM const int32_t *)(uintptr_t)t->pes;
+    int m;
+    for (m = 0; m < t->n_pes && len != 0; m++) {
+        shmemx_clean(shmemx_device_ptr(dev, addr, pes[m]), len);
+    }
+}
+
 /* Types as numbers, from the same table; the operations of a reduction. */
 #define SHMEMX_D_TYPE(op, T, type) SHMEMX_TYPE##T,
 enum { SHMEMI_FOR_COMPARE(SHMEMX_D_TYPE, ) SHMEMX_N_TYPES };
@@ -213,7 +241,7 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
                                                     SHMEMX_GM const type *source, size_t nreduce)  \
     {                                                                                              \
         SHMEMX_GM shmemx_device_team_t *t = shmemx_device_team(dev, team);                         \
-        size_t i, end;                                                                             \
+        size_t i, begin, end;                                                                      \
         int m, status;                                                                             \
         if (t == 0) {                                                                              \
             return SHMEMX_INVALID;                                                                 \
@@ -227,8 +255,10 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
         if (status != SHMEMX_OK) {                                                                 \
             return status;                                                                         \
         }                                                                                          \
-        end = nreduce * (size_t)(t->my_pe + 1) / (size_t)t->n_pes;                                 \
-        for (i = nreduce * (size_t)t->my_pe / (size_t)t->n_pes; i < end; i++) {                    \
+        begin = shmemx_device_slice(dest, sizeof(type), nreduce, t->my_pe, t->n_pes);              \
+        end = shmemx_device_slice(dest, sizeof(type), nreduce, t->my_pe + 1, t->n_pes);            \
+        shmemx_device_clean_members(dev, t, &source[begin], (end - begin) * sizeof(type));         \
+        for (i = begin; i < end; i++) {                                                            \
             type a = *(SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[0]);          \
             for (m = 1; m < t->n_pes; m++) {                                                       \
                 type b = *(SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[m]);      \
@@ -238,6 +268,7 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
                 *(SHMEMX_GM type *)shmemx_device_ptr(dev, &dest[i], pes[m]) = a;                   \
             }                                                                                      \
         }                                                                                          \
+        shmemx_device_clean_members(dev, t, &dest[begin], (end - begin) * sizeof(type));           \
         return shmemx_device_team_sync(dev, team);                                                 \
     }
 #define SHMEMX_D_WIDE(type, a, b)                                                                  \

@@ -34,7 +34,8 @@ SHMEMX_DEVICE int shmemx_device_attach(shmemx_device_t *dev, SHMEMX_GM void *con
     return SHMEMX_OK;
 }
 
-/* Join those who share ring `index`; any number of blocks at a time, and no need to leave. */
+/* Join those who share ring `index`; any number of blocks at a time, and no need to leave.  Not on
+ * devices without atomics. */
 SHMEMX_DEVICE int shmemx_device_enter_shared(shmemx_device_t *dev, SHMEMX_GM void *context,
                                              unsigned index)
 {
@@ -42,7 +43,7 @@ SHMEMX_DEVICE int shmemx_device_enter_shared(shmemx_device_t *dev, SHMEMX_GM voi
     if (status != SHMEMX_OK) {
         return status;
     }
-    if (index >= dev->context->n_shared) {
+    if (!SHMEMX_ATOMICS || index >= dev->context->n_shared) {
         return SHMEMX_INVALID;
     }
     dev->ring = shmemx_device_ring(dev, dev->context->n_cores + index);
@@ -59,7 +60,7 @@ SHMEMX_DEVICE int shmemx_device_enter(shmemx_device_t *dev, SHMEMX_GM void *cont
         for (i = 0; i < dev->context->n_cores; i++) {
             SHMEMX_GM shmemx_producer_t *ring =
                 shmemx_device_ring(dev, (block + i) % dev->context->n_cores);
-            if (shmemx_amo8(&ring->attached, SHMEMX_CSWAP, 1, 0) == 0) {
+            if (shmemx_claim(&ring->attached, block)) {
                 dev->ring = ring;
                 shmemx_invalidate(ring, sizeof(*ring)); /* another core may have had it */
                 return shmemx_ring_check(ring);

@@ -29,6 +29,9 @@ enum {
     SHMEMX_XOR
 };
 
+/* What a cache reads and writes at once. */
+#define SHMEMX_LINE 64
+
 #if defined __CUDACC__
 
 /* ---- CUDA: one context for all threads of a grid -------------------------------------------- */
@@ -325,6 +328,18 @@ SHMEMX_DEVICE void shmemx_fence_data(void)
     shmemx_fence_system();
 #endif
 }
+
+#if !defined SHMEMX_ATOMICS
+#define SHMEMX_ATOMICS 1
+
+/* Take a word that is 0 for oneself, a block: 1, or 0 where another has it. */
+SHMEMX_DEVICE int shmemx_claim(SHMEMX_GM uint64_t *word, unsigned block)
+{
+    (void)block;
+    return shmemx_amo8(word, SHMEMX_CSWAP, 1, 0) == 0;
+}
+
+#endif
 
 /* A word of any integer type that others write: read once, before whatever is read later. */
 #if defined __CUDACC__ || defined __CCE_AICORE__ || defined __NPU_ARCH__

@@ -30,7 +30,9 @@
 #define SHMEMX_BLOCK_SIZE() 1
 #define SHMEMX_BLOCK_RANK() 0
 #define SHMEMX_BLOCK_SYNC() ((void)0)
-#define SHMEMX_LINE         64
+
+/* None on global memory that returns a value. */
+#define SHMEMX_ATOMICS 0
 
 SHMEMX_DEVICE void shmemx_fence_system(void)
 {
@@ -98,9 +100,8 @@ SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
     return (uint64_t)get_sys_cnt() * 20;
 }
 
-/* The scalar unit has no atomics on global memory that return a value: only words that no other
- * core, host or device changes at the time.  The library gives such devices no direct atomics, and
- * rings with one producer each. */
+/* Atomics only of words that no other core, host or device changes at the time.  The library gives
+ * such devices no direct ones, and shared rings are refused. */
 SHMEMX_DEVICE uint64_t shmemx_amo_result(int op, uint64_t old, uint64_t value, uint64_t expected)
 {
     return op == SHMEMX_SET || op == SHMEMX_SWAP ? value
@@ -133,6 +134,23 @@ SHMEMX_DEVICE uint32_t shmemx_amo4(SHMEMX_GM uint32_t *word, int op, uint32_t va
         shmemx_clean(word, sizeof(*word));
     }
     return old;
+}
+
+/* Blocks that find the word 0 all write their marks, and the last stays: who still finds his own
+ * after longer than a write takes has the word. */
+SHMEMX_DEVICE int shmemx_claim(SHMEMX_GM uint64_t *word, unsigned block)
+{
+    const uint64_t longer_ns = 10000;
+    uint64_t since = shmemx_now_ns();
+    uint64_t mark = since << 16 | ((block & 0x7fff) + 1);
+    if (shmemx_load_acquire(word) != 0) {
+        return 0;
+    }
+    shmemx_store_release(word, mark);
+    for (since = shmemx_now_ns(); shmemx_now_ns() - since < longer_ns;) {
+        shmemx_relax();
+    }
+    return shmemx_load_acquire(word) == mark;
 }
 
 SHMEMX_DEVICE void shmemx_move(SHMEMX_GM void *dst, SHMEMX_GM const void *src, size_t len)
