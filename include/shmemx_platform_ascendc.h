@@ -34,10 +34,18 @@
 /* None on global memory that returns a value. */
 #define SHMEMX_ATOMICS 0
 
+/* What is on its way to memory is there.  The compiler moves nothing across, either. */
+SHMEMX_DEVICE void shmemx_arrive(void)
+{
+    __asm__ volatile("" ::: "memory");
+    dsb((mem_dsb_t)0);
+    __asm__ volatile("" ::: "memory");
+}
+
 SHMEMX_DEVICE void shmemx_fence_system(void)
 {
     pipe_barrier(PIPE_ALL);
-    dsb((mem_dsb_t)0);
+    shmemx_arrive();
 }
 
 /* Write lines back to memory, and drop them, so that the next read comes from there.  A line has
@@ -45,10 +53,11 @@ SHMEMX_DEVICE void shmemx_fence_system(void)
 SHMEMX_DEVICE void shmemx_clean(SHMEMX_GM const void *addr, size_t len)
 {
     uint64_t line = (uint64_t)addr & ~(uint64_t)(SHMEMX_LINE - 1);
+    __asm__ volatile("" ::: "memory"); /* the stores come first */
     for (; line < (uint64_t)addr + len; line += SHMEMX_LINE) {
         dcci((__gm__ void *)line, SINGLE_CACHE_LINE, CACHELINE_OUT);
     }
-    dsb((mem_dsb_t)0);
+    shmemx_arrive();
 }
 
 SHMEMX_DEVICE void shmemx_invalidate(SHMEMX_GM const void *addr, size_t len)
@@ -65,7 +74,7 @@ SHMEMX_DEVICE uint64_t shmemx_load(SHMEMX_GM const uint64_t *word)
 SHMEMX_DEVICE uint64_t shmemx_load_acquire(SHMEMX_GM const uint64_t *word)
 {
     uint64_t value = shmemx_load(word);
-    dsb((mem_dsb_t)0);
+    shmemx_arrive();
     return value;
 }
 

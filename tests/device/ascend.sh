@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # ascend.sh -- the module for Ascend NPUs, on a make-believe runtime (fake-ascend).
 #
-# ascend.sh <source> <build> [all|few]: with all, every program and every fused operator in every
+# ascend.sh <source> <build> [all|few|none]: with all, every program and fused operator in every
 # way of sharing memory, with 2 and with 4 PEs, which takes minutes; with few, enough for a
-# build with sanitizers; else each at least once.
+# build with sanitizers; with none, nothing, where all is run by itself; else each at least once.
 # shellcheck source-path=SCRIPTDIR source=../faults/faults.sh
 . "$(dirname "$0")/../faults/faults.sh"
 extent=${3-$ASCEND_EXTENT}
 fake=$build/tests/device/fake-ascend/.libs
 old=$build/tests/device/fake-ascend/old/.libs
+vendor=$build/tests/device/fake-ascend/vendor/.libs
 # shellcheck disable=SC2034  # faults.sh's
 seconds=150 # kernels are processes here, more than CPUs
 misuse=$build/tests/device/misuse
+neighbour=$build/tests/device/neighbour
 library_path=$LD_LIBRARY_PATH
 : "${SHMEM_LAUNCHER:=own}" # which starts and ends quickest
 SHMEM_DEVICE=ascend
@@ -60,6 +62,10 @@ wrong() {
     name=$2
     shift 2
     job "$n" "$misuse" "$name"
+    ends_with "$@"
+}
+
+ends_with() {
     check "$what: the job fails" has_failed
     check "$what: nobody goes on" says_not survived
     check "$what: one line has: $*" line_has npushmem "$@"
@@ -82,14 +88,34 @@ fused() {
     done
 }
 
+# beside <PEs> <case> <what is special>: a program that uses the runtime by itself.
+beside() {
+    job "$1" "$neighbour" "$2"
+    check "$3 x$1" passed
+    check "$3: nobody takes the runtime away" says_not 'fake-ascend:'
+}
+
+# info <PEs> <command>...: shmem_info looks for modules beside itself.
+cp "$build/tools/shmem_info" "$tmp" && ln -s "$build/.libs/npushmem" "$tmp/npushmem" || exit 2
+info() {
+    n=$1
+    shift
+    job "$n" "$@" "$tmp/shmem_info"
+}
+
 run_time "$fake"
 no_mapping=engines=1 # kernels reach no host memory: rings are in the NPU's
 case $extent in
+none)
+    echo "1..0 # SKIP check-ascend runs it"
+    exit 0
+    ;;
 few)
     passes 2 'whatever is best' rma signals streams on_stream kernel_calls
     with SHMEM_ASCEND_SHARE=copy -- passes 2 'copies' rma atomics kernel_calls
     with FAKE_ASCEND_FAIL=$no_mapping -- passes 2 'rings in device memory' kernel_calls
     with SHMEM_ASCEND_SHARE=key -- passes 2 'keys' memory
+    beside 2 around 'a program that uses the runtime before and after'
     run_time "$old"
     passes 2 'an old runtime' rma streams
     finish
@@ -126,17 +152,40 @@ with FAKE_ASCEND_FAIL=$no_mapping SHMEM_ASCEND_SHARE=copy -- fused 2 "$what"
 with FAKE_ASCEND_FAIL=aclrtHostRegisterV2=207000 -- passes 2 "$what" memory kernel_calls
 with FAKE_ASCEND_FAIL=engines@1=1 -- passes 3 "$what of one PE" kernel_calls
 
-# shmem_info tells what was chosen.  It looks for modules beside itself.
+# shmem_info tells what was chosen.
 what=shmem_info
-cp "$build/tools/shmem_info" "$tmp" && ln -s "$build/.libs/npushmem" "$tmp/npushmem" || exit 2
-with FAKE_ASCEND_FAIL=import@1=507899 -- job 3 "$tmp/shmem_info"
+with FAKE_ASCEND_FAIL=import@1=507899 -- info 3
 check "$what: the device" \
     says 'device  *ascend: .*NPU 0 of 8.* fabric handles; rings in host memory'
 check "$what: a PE that is mapped" says "PE 2's: fabric handles; atomics: its PE's agent"
-with FAKE_ASCEND_FAIL=import@0=507899 -- job 3 "$tmp/shmem_info"
+with FAKE_ASCEND_FAIL=import@0=507899 -- info 3
 check "$what: a PE that is not" says "PE 1's: its PE's agent; "
-with FAKE_ASCEND_FAIL=$no_mapping -- job 2 "$tmp/shmem_info"
+with FAKE_ASCEND_FAIL=import-fabric=507899 -- info 2
+check "$what: handles that nobody can import" says "PE 1's: its PE's agent; "
+with FAKE_ASCEND_FAIL=import-fabric=507899 SHMEM_ASCEND_SHARE=handle -- info 2
+check "$what: and SHMEM_ASCEND_SHARE" says "PE 1's: shareable handles; "
+with FAKE_ASCEND_FAIL=fabric-large=507899 -- info 2
+check "$what: a handle for a granule, and not for the heap" says "PE 1's: shareable handles; "
+with FAKE_ASCEND_FAIL=aclrtDeviceEnablePeerAccess=507899 -- info 2
+check "$what: NPUs that do not reach each other" says "PE 1's: its PE's agent; "
+with FAKE_ASCEND_FAIL=$no_mapping -- info 2
 check "$what: rings in device memory" says 'rings in device memory'
+
+# Which devices a process sees.
+what=ASCEND_RT_VISIBLE_DEVICES
+with ASCEND_RT_VISIBLE_DEVICES=2,5,6 -- info 2
+check "$what: its own numbers, and the host's" says "NPU 0 .the host's 2. of 3,"
+check "$what: devices of one list reach each other" says "PE 1's: fabric handles; "
+with ASCEND_RT_VISIBLE_DEVICES=1,4,8,5 -- info 2
+check "$what: up to a number that there is not" says "NPU 0 .the host's 1. of 2,"
+# shellcheck disable=SC2016  # for each PE's own shell
+info 2 sh -c 'export ASCEND_RT_VISIBLE_DEVICES=$((PMIX_RANK + 3)); exec "$0"'
+check "$what: a device for each" says "NPU 0 .the host's 3. of 1,"
+check "$what: devices that do not see each other" says "PE 1's: fabric handles; "
+for list in 5,2 3,3 x ''; do
+    with ASCEND_RT_VISIBLE_DEVICES="$list" -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
+        'error 207004, no device' ASCEND_RT_VISIBLE_DEVICES
+done
 
 # A network that cannot register the memory of an NPU.
 if [ -e "$build/.libs/npushmem/ofi.so" ]; then
@@ -160,9 +209,26 @@ with FAKE_ASCEND_FAIL=aclrtMemSetAccess=207000,aclrtMemGetAllocationGranularity=
 with FAKE_ASCEND_FAIL=aclrtPointerGetAttributes=107000 -- \
     passes 2 'host memory that the runtime does not know' rma streams
 with ASCEND_RT_VISIBLE_DEVICES=3 -- passes 3 'one NPU for all' memory streams
+with FAKE_ASCEND_FAIL=aclrtDeviceEnablePeerAccess=507899 -- \
+    passes 2 'NPUs that do not reach each other' rma signals
+with FAKE_ASCEND_FAIL=fabric-large=507899 -- passes 2 'the next kind of handle' memory rma
 run_time "$old"
 passes 2 'an old runtime' rma atomics memory streams
 run_time "$fake"
+
+# ---- programs that use the runtime, too
+
+alone "$neighbour" refusals
+check 'the make-believe runtime refuses what the real one does' passed
+beside 2 around 'a program that uses the runtime before and after'
+beside 3 crossed 'a program that gives its NPU back early'
+beside 2 threads 'threads with other NPUs'
+run_time "$fake:$vendor"
+beside 2 vendor "another library with the standard's names"
+run_time "$fake"
+what='aclFinalize before shmem_finalize'
+job 2 "$neighbour" early
+ends_with 'error 100001' 'aclFinalize comes after shmem_finalize'
 
 # ---- no NPU
 
@@ -198,14 +264,14 @@ mixed rma atomics signals collectives memory kernel_calls
 # ---- an NPU that does not do
 
 what='a device in use'
-with FAKE_ASCEND_FAIL=aclrtSetDevice=207005 -- wrong 2 memory 'NPU 1 cannot be used' \
+with FAKE_ASCEND_FAIL=aclrtSetDevice=207005 -- wrong 2 memory 'NPU 1, which cannot be used' \
     'error 207005' 'in use'
 what='a lost device'
 with FAKE_ASCEND_FAIL=aclrtMemcpy=507010 -- wrong 2 freed_twice 'NPU' 'aclrtMemcpy' 'error 507010' \
-    'the device is lost'
+    'the device is lost' 'npu-smi info'
 what='a device that is lost while work is on a stream'
 with FAKE_ASCEND_FAIL=aclrtSynchronizeStream=507901 -- wrong 2 memory 'device fault' 'NPU' \
-    'error 507901' 'the device is lost'
+    'error 507901' 'the device is lost' 'npu-smi info'
 what='too little device memory'
 with FAKE_ASCEND_HBM=16 -- wrong 2 memory 'gives no 32 MiB' 'free of 16 MiB' SHMEM_DEVICE_SIZE
 what='the runtime has its own words'

@@ -21,6 +21,19 @@ by() {
         -o "$tmp/user.o"
 }
 
+# functions <compiler and options>: the names of those that the headers define, every type's.
+functions() {
+    "$@" "$include" -E -P "$user" |
+        grep -oE "shmemx_device_[a-zA-Z0-9_]+ *\\(" | tr -d " (" | sort -u
+}
+
+# The same, of all types, as on the host: none is left out for a device's compiler.
+same_functions() {
+    functions cc -x c -std=c11 >"$tmp/host"
+    functions "$@" >"$tmp/device"
+    [ "$(wc -l <"$tmp/host")" -gt 700 ] && diff "$tmp/host" "$tmp/device"
+}
+
 for compiler in gcc clang; do
     if have "$compiler"; then
         check "C11 by $compiler" by "$compiler" c c11
@@ -57,6 +70,9 @@ elif ! clang -print-targets 2>/dev/null | grep -q nvptx64; then
     skip "CUDA by clang" "this clang makes no code for NVIDIA's devices"
 else
     check "CUDA by clang, with stand-ins for the toolkit" cuda_by_clang
+    check "CUDA: each function of each type" same_functions clang -x cuda --cuda-device-only \
+        --cuda-gpu-arch=sm_70 -nocudainc -nocudalib -std=c++11 -Wno-unknown-cuda-version \
+        -DSTAND_IN_CUDA
 fi
 
 # Kernels of NPUs are C++; their compiler is a clang, and knows global memory as an address space.
@@ -67,6 +83,8 @@ ascendc_by_clang() {
 
 if have clang; then
     check "AscendC by clang, with stand-ins for the toolkit" ascendc_by_clang
+    check "AscendC: each function of each type" same_functions clang -x c++ -std=c++17 \
+        -DSTAND_IN_ASCENDC
 else
     skip "AscendC by clang" "there is no clang"
 fi
