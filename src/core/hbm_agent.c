@@ -31,6 +31,10 @@
 /* The agent's patience: looks with a pause, yields, then naps that grow. */
 enum { LOOKS = 200, YIELDS = 2000, NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 1000 * 1000 };
 
+/* Who wants a desk asks again who has it, after so many looks.  Who was asked keeps none, for so
+ * many requests. */
+enum { ASK_AGAIN = 16, SHY = 64 };
+
 enum wish { WISH_PUT, WISH_GET, WISH_AMO };
 
 struct request {
@@ -55,6 +59,7 @@ struct desk {
     _Alignas(SHMI_LINE) uint64_t owner;  /* see TAKEN() and FREE() */
     _Alignas(SHMI_LINE) uint64_t answer; /* to my own requests: the number */
     uint64_t old;                        /* and an atomic's old value */
+    _Alignas(SHMI_LINE) uint64_t wanted; /* counts who want a desk that I keep */
     _Alignas(SHMI_LINE) struct request request[SLOTS];
     _Alignas(4096) char theirs[SLOTS][PIECE];
     char mine[SLOTS][PIECE];
@@ -67,8 +72,11 @@ struct desk {
 
 static struct {
     struct desk *desk;
-    uint64_t *known;      /* of each PE's desk, the last number that I know to be served ... */
-    pthread_mutex_t lock; /* ... under this, of my own requests: one at a time */
+    pthread_mutex_t lock; /* of my own requests, one at a time, and of what follows */
+    uint64_t *known;      /* of each PE's desk, the last number that I know to be served */
+    bool *keeps;          /* I have it still */
+    uint64_t let_go;      /* `wanted` when I last gave back what I kept; also read without */
+    unsigned shy;         /* requests before I keep a desk again */
     pthread_t thread;
     struct shmi_ctx *ctx; /* the agent's */
     struct request rest;  /* the agent's: of what it is serving, what is still to come */
@@ -198,47 +206,65 @@ static void be_patient(long look)
     }
 }
 
-static void *run(void *unused)
-{
-    (void)unused;
-    long look = 0;
-    uint64_t next = 1;
-    shmi_accelerator.device->enter(shmi_accelerator.npu);
-    while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
-        if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
-            next = serve(next);
-            look = 0;
-        } else {
-            if (look == LOOKS) {
-                shmi_quiet(agent.ctx); /* nobody need look after its answers any more */
-            }
-            be_patient(look++);
-        }
-    }
-    return NULL;
-}
-
 /* ---- requests -------------------------------------------------------------------------------- */
 
+/* With all that was put there before. */
+static void release(const char *who, struct shmi_ctx *ctx, int pe)
+{
+    agent.keeps[pe] = false;
+    shmi_amo(who, ctx, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(agent.known[pe]), 0, SHMI_LATER,
+             pe);
+    shmi_quiet(ctx); /* or all who wait look after it, again and again */
+}
+
+static bool is_wanted(void)
+{
+    return shmi_load_acquire(&agent.desk->wanted) != shmi_load_relaxed(&agent.let_go);
+}
+
+/* Others want a desk that I keep, and do not say which.  Under the lock. */
+static void let_go(const char *who, struct shmi_ctx *ctx)
+{
+    shmi_store_relaxed(&agent.let_go, shmi_load_acquire(&agent.desk->wanted));
+    agent.shy = SHY;
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        if (agent.keeps[pe]) {
+            release(who, ctx, pe);
+        }
+    }
+}
+
 /* Take that PE's desk; the last number it has served.  Where I was the last to have it, I know the
- * number, and one atomic does it. */
+ * number, and one atomic does it.  Who meets nobody there keeps it, and his next request takes one
+ * round trip instead of three. */
 static uint64_t take(const char *who, int pe)
 {
     pthread_mutex_lock(&agent.lock);
-    for (long look = 0;;) {
+    bool alone = true;
+    for (long look = 0; !agent.keeps[pe]; look++) {
         uint64_t known = FREE(agent.known[pe]);
         uint64_t found = shmi_amo(who, &shmi_ctx_default, SHMI_AMO_CSWAP, &agent.desk->owner, 8,
                                   TAKEN(shmi_job.my_pe), known, SHMI_NOW, pe);
         if (found == known) {
             break;
         }
+        alone = false;
         if (IS_FREE(found)) {
             agent.known[pe] = found >> 1;
-        } else {
-            shmi_progress();
-            be_patient(look++);
+            continue;
         }
+        if (look % ASK_AGAIN == 0) {
+            shmi_amo(who, &shmi_ctx_default, SHMI_AMO_ADD, &agent.desk->wanted, 8, 1, 0, SHMI_LATER,
+                     (int)(found >> 1));
+        }
+        if (is_wanted()) {
+            let_go(who, &shmi_ctx_default); /* or we might wait for each other */
+        }
+        shmi_progress();
+        be_patient(look);
     }
+    agent.keeps[pe] = agent.keeps[pe] || (alone && agent.shy == 0);
+    agent.shy -= agent.shy != 0;
     shmi_store_release(&agent.desk->answer, 0); /* all answers of before have come */
     return agent.known[pe];
 }
@@ -246,9 +272,12 @@ static uint64_t take(const char *who, int pe)
 static void give_back(const char *who, uint64_t served, int pe)
 {
     agent.known[pe] = served;
-    shmi_amo(who, &shmi_ctx_default, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(served), 0,
-             SHMI_LATER, pe);
-    shmi_quiet(&shmi_ctx_default); /* or all who wait look after it, again and again */
+    if (!agent.keeps[pe]) {
+        release(who, &shmi_ctx_default, pe);
+    }
+    if (is_wanted()) {
+        let_go(who, &shmi_ctx_default);
+    }
     pthread_mutex_unlock(&agent.lock);
 }
 
@@ -351,13 +380,39 @@ void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo,
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static void *run(void *unused)
+{
+    (void)unused;
+    long look = 0;
+    uint64_t next = 1;
+    shmi_accelerator.device->enter(shmi_accelerator.npu);
+    while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
+        if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
+            next = serve(next);
+            look = 0;
+        } else if (is_wanted() && pthread_mutex_trylock(&agent.lock) == 0) {
+            let_go("agent", agent.ctx);
+            pthread_mutex_unlock(&agent.lock);
+            look = 0;
+        } else {
+            if (look == LOOKS) {
+                shmi_quiet(agent.ctx); /* nobody need look after its answers any more */
+            }
+            be_patient(look++);
+        }
+    }
+    return NULL;
+}
+
 int shmi_hbm_agent_open(void)
 {
     sigset_t all;
     sigset_t old;
     agent.desk = shmi_memory_take(sizeof(*agent.desk), 4096);
     agent.known = calloc((size_t)shmi_job.n_pes, sizeof(*agent.known));
-    int rc = agent.desk == NULL || agent.known == NULL
+    agent.keeps = calloc((size_t)shmi_job.n_pes, sizeof(*agent.keeps));
+    agent.let_go = 0;
+    int rc = agent.desk == NULL || agent.known == NULL || agent.keeps == NULL
                  ? -ENOMEM
                  : shmi_ctx_create(shmi_team_world, 0, &agent.ctx);
     if (rc == 0) {
@@ -375,6 +430,7 @@ int shmi_hbm_agent_open(void)
         errno = -rc;
         shmi_error("no agent for device memory that others do not reach: %m");
         free(agent.known);
+        free(agent.keeps);
         agent.desk = NULL;
     }
     return rc;
@@ -387,6 +443,7 @@ void shmi_hbm_agent_close(void)
         pthread_join(agent.thread, NULL);
         shmi_ctx_destroy(agent.ctx);
         free(agent.known);
+        free(agent.keeps);
         agent.desk = NULL; /* the heap goes with everything */
     }
 }

@@ -7,7 +7,8 @@
  * pieces of data and requests there, and is answered at his own, where the pieces that he asked
  * for arrive as well.  So nobody waits for a round trip but at the beginning and at the end: while
  * some pieces are on their way, those before them are copied at one end and those after them at
- * the other.
+ * the other.  Who met nobody else at a desk keeps it until somebody wants it: that one tells him,
+ * and his agent gives it back where he does not himself.
  */
 #ifndef SHMI_HBM_AGENT_H
 #define SHMI_HBM_AGENT_H
