@@ -178,12 +178,9 @@ int main(int argc, char **argv)
     const struct bench_subject trips[] = {
         {.name = "ring_ask", .timed = device_bench_measure, .arg = &asks},
         {.name = "ring_g", .timed = device_bench_measure, .arg = &fetches},
+        {.name = "bare_ring_line", .timed = ping_line, .arg = &paused},
         {.name = "without pause", .timed = ping, .bare = true},
         {.name = "with pause", .timed = ping, .arg = &paused, .bare = true},
-    };
-    const struct bench_subject lines[] = {
-        {.name = "without pause", .timed = ping_line, .bare = true},
-        {.name = "with pause", .timed = ping_line, .arg = &paused, .bare = true},
     };
     const struct bench_subject rates[] = {
         {.name = "ring_rate", .timed = device_bench_measure, .arg = &posts, .unit = BENCH_MOP_S},
@@ -194,11 +191,9 @@ int main(int argc, char **argv)
     device_words = shmem_calloc(8, sizeof(*device_words));
     if (shmemx_device_context_create(1, 0, SHMEMX_DEVICE_RING_ONLY, &context) != 0)
         shmem_global_exit(1);
-    int n_bare = bench.crowded ? 0 : 2;
+    int n_trips = bench.crowded ? 2 : 5;
     if (bench_wanted_any(trips, 2))
-        bench_measure(trips, 2 + n_bare, 8, TRIPS, "bare_ring_ask");
-    if (bench_wanted("bare_ring_line"))
-        bench_measure(lines, n_bare, 64, TRIPS, "bare_ring_line");
+        bench_measure(trips, n_trips, 8, TRIPS, "bare_ring_ask");
     if (bench_wanted_any(rates, 1))
         bench_measure(rates, 1, 8, COMMANDS, NULL);
     if (bench_wanted("engine_idle"))
