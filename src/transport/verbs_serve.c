@@ -152,12 +152,17 @@ int shmi_verbs_serve(struct shmi_net *net)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
+/* A ring wakes all who sleep in the bell, but those who come to look after it has been heard go on
+ * sleeping: it is armed again for them.  What has come is looked at after this. */
 static void hear_bell(struct shmi_net *net)
 {
     struct ibv_cq *cq;
     void *unused;
     while (ibv_get_cq_event(net->bell, &cq, &unused) == 0) {
         ibv_ack_cq_events(cq, 1);
+    }
+    if (ibv_req_notify_cq(net->arrivals, 0) != 0) {
+        verbs_fatal(net, "%s lost its completion queue", net->name);
     }
 }
 
