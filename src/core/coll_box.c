@@ -156,3 +156,14 @@ void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uin
     shmi_wait_reached(who, &SET(team)->flag[flag], number_of(team, number),
                       shmi_team_pe(team, from));
 }
+
+/* The number of a step is above those of all earlier ones, too. */
+void shmi_box_tell_put(const char *who, const struct shmi_team *team, int to)
+{
+    shmi_net_tell(who, team, &my_box(team)->from[team->my_pe], team->step, true, to);
+}
+
+void shmi_box_await_put(const char *who, const struct shmi_team *team, int from)
+{
+    shmi_wait_reached(who, &my_box(team)->from[from], team->step, shmi_team_pe(team, from));
+}

@@ -21,6 +21,7 @@
 #include "core/coll_node.h"
 #include "core/copy.h"
 #include "core/ctx.h"
+#include "core/program.h"
 #include "core/rma.h"
 #include "core/wait.h"
 #include "transport/transport.h"
@@ -64,6 +65,9 @@ void shmi_net_get(const char *who, const struct shmi_team *team, void *to, const
 {
     int pe = shmi_team_pe(team, i);
     const char *there = shmi_reach(addr, pe);
+    if (there == NULL && shmi_program_is_constant(addr)) {
+        there = addr; /* as good as that member's */
+    }
     if (there != NULL) {
         shmi_copy(to, there, len);
     } else if (len != 0) {

@@ -189,6 +189,11 @@ void shmi_box_tell(const char *who, const struct shmi_team *team, int flag, uint
 void shmi_box_await(const char *who, const struct shmi_team *team, int flag, uint64_t number,
                     int from);
 
+/* The same between all members of the team (as many as there are flags), after a step of theirs:
+ * what I have put there since has arrived; and, what member from has put here. */
+void shmi_box_tell_put(const char *who, const struct shmi_team *team, int to);
+void shmi_box_await_put(const char *who, const struct shmi_team *team, int from);
+
 /* SHMI_BOX_ROOM bytes of the leader's that all on its node read. */
 char *shmi_box_table(const struct shmi_team *team);
 

@@ -104,6 +104,7 @@ struct shmi_box {
         uint64_t word[SHMI_BOX_ROOM / sizeof(uint32_t)]; /* four bytes of data in each */
         char table[SHMI_BOX_ROOM]; /* the leader lays out here what is for others on its node */
     } set[SHMI_BOX_SETS];
+    uint64_t from[SHMI_BOX_FLAGS]; /* by member, not by leader: the last step after which it put */
 };
 
 /* The boxes and the slots begin here in the heap segment. */

@@ -508,6 +508,51 @@ static void generics(void)
     shmem_free(dest);
 }
 
+/* A constant is a variable that nobody writes: it may be a source like others, on the node or off
+ * it, shorter and longer than what travels with a synchronisation. */
+static const long constant[6000] = {[0] = 5, [1] = 6, [150] = 7, [2999] = 8, [5999] = 9};
+
+static void constants_of(size_t len, long *dest)
+{
+    size_t n = (size_t)shmem_n_pes();
+    size_t me = (size_t)shmem_my_pe();
+    size_t block = len / n;
+    size_t bytes = len * sizeof(long);
+    shmem_long_broadcast(SHMEM_TEAM_WORLD, dest, constant, len, (int)n - 1);
+    check(memcmp(dest, constant, bytes) == 0, "broadcast of %zu", len);
+    shmem_long_fcollect(SHMEM_TEAM_WORLD, dest, constant, len);
+    for (size_t i = 0; i < n; i++) {
+        check(memcmp(dest + i * len, constant, bytes) == 0, "fcollect of %zu from %zu", len, i);
+    }
+    shmem_long_collect(SHMEM_TEAM_WORLD, dest, constant + me, len - me % 2);
+    for (size_t i = 0, at = 0; i < n; at += len - i % 2, i++) {
+        check(memcmp(dest + at, constant + i, bytes - i % 2 * sizeof(long)) == 0,
+              "collect of %zu from %zu", len, i);
+    }
+    shmem_long_alltoall(SHMEM_TEAM_WORLD, dest, constant, block);
+    for (size_t i = 0; i < n; i++) {
+        check(memcmp(dest + i * block, constant + me * block, block * sizeof(long)) == 0,
+              "alltoall of %zu from %zu", block, i);
+    }
+    shmem_long_sum_reduce(SHMEM_TEAM_WORLD, dest, constant, len);
+    check(dest[0] == (long)n * 5 && dest[len - 1] == (long)n * constant[len - 1],
+          "sum of %zu: %ld %ld", len, dest[0], dest[len - 1]);
+    shmem_long_sum_inscan(SHMEM_TEAM_WORLD, dest, constant, len);
+    check(dest[0] == (long)(me + 1) * 5 && dest[len - 1] == (long)(me + 1) * constant[len - 1],
+          "scan of %zu: %ld %ld", len, dest[0], dest[len - 1]);
+}
+
+static void constants(void)
+{
+    const size_t most = CONFORMANCE_COUNT(constant) - (size_t)shmem_n_pes();
+    long *dest = (long *)shmem_malloc((size_t)shmem_n_pes() * sizeof(constant));
+    constants_of(1, dest);
+    constants_of(151, dest);
+    constants_of(3000, dest);
+    constants_of(most, dest);
+    shmem_free(dest);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
@@ -520,6 +565,7 @@ int main(int argc, char **argv)
         {"back to back, the source changing", back_to_back},
         {"back to back into the same buffer", same_buffers},
         {"a chain of collectives", a_chain_of_collectives},
+        {"constants as sources", constants},
         {"C11 generics", generics},
     };
     return conformance_main(argc, argv, cases, CONFORMANCE_COUNT(cases));

@@ -93,13 +93,13 @@
            "how the PEs of a node reduce and scan")                                                \
     CHOICE(coll_sync,           "auto|linear|dissemination",                                       \
            "how nodes synchronise with each other")                                                \
-    CHOICE(coll_broadcast,      "auto|flat|binomial|pull|scatter",                                 \
+    CHOICE(coll_broadcast,      "auto|flat|binomial|chain|pull|scatter",                           \
            "how a broadcast goes from node to node")                                               \
-    CHOICE(coll_collect,        "auto|flat|bruck|ring|pull",                                       \
+    CHOICE(coll_collect,        "auto|flat|ring|bruck|pull",                                       \
            "how nodes exchange what is collected, in collect and fcollect")                        \
     CHOICE(coll_reduce,         "auto|doubling|gather|ring|sliced",                                \
            "how nodes reduce what each has reduced in itself")                                     \
-    CHOICE(coll_alltoall,       "auto|leaders|pairwise|flat",                                      \
+    CHOICE(coll_alltoall,       "auto|leaders|push|pairwise|flat",                                 \
            "how PEs of different nodes exchange blocks")                                           \
     CHOICE(coll_scan,           "auto|doubling|chain|flat",                                        \
            "how a scan goes from node to node")                                                    \
