@@ -86,7 +86,9 @@ SHMEMI_API int shmemx_memcpy(void *dst, const void *src, size_t len);
 SHMEMI_API int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len,
                                        shmemx_stream_t stream);
 
-/* Call a function of this process, on a thread of the library's. */
+/* Call a function of this process, on a thread of the library's.  It may put, get and update, but
+ * neither wait for anybody nor use streams: those that use one wait for it meanwhile, and on some
+ * devices all others do. */
 SHMEMI_API int shmemx_call_on_stream(void (*fn)(void *arg), void *arg, shmemx_stream_t stream);
 
 /* Store a value to a word of device memory; wait until the word is, or is at least, a value: cmp is
@@ -95,7 +97,8 @@ SHMEMI_API int shmemx_write_on_stream(uint64_t *word, uint64_t value, shmemx_str
 SHMEMI_API int shmemx_wait_on_stream(const uint64_t *word, int cmp, uint64_t value,
                                      shmemx_stream_t stream);
 
-/* record marks how far a stream has come; wait lets another stream wait for the last mark. */
+/* record marks how far a stream has come; wait lets another stream wait for the mark that is the
+ * last one then.  One that was never recorded is not waited for. */
 SHMEMI_API int shmemx_event_create(shmemx_event_t *event);
 SHMEMI_API int shmemx_event_destroy(shmemx_event_t event);
 SHMEMI_API int shmemx_event_record(shmemx_event_t event, shmemx_stream_t stream);
@@ -250,9 +253,11 @@ SHMEMI_FOR_SUM(SHMEMI_XD_GATHER, _sum_exscan)
  * Communication that kernels start.  create makes what kernels find their PE and its doorbell rings
  * by (shmemx_device.h): for n_cores blocks that run at one time (0: as many as the device has
  * cores), each with a ring of its own, and n_shared rings that any number of blocks may share.
- * *context is what to hand to kernels.  All PEs call it, and destroy; shmem_finalize destroys what
- * is left.  team_add, called by all members of a team, gives it a number for kernels: 0 is the
- * world, 1 SHMEM_TEAM_SHARED.  0, or the number; -1 where that is impossible.
+ * *context is what to hand to kernels.  All PEs call it, and destroy, when no kernel uses it any
+ * more; shmem_finalize destroys what is left.  It is for the device that is open by then; where
+ * none is, for functions that threads of the program call, and not for shmemx_launch's.  team_add,
+ * called by all members of a team, gives it a number for kernels: 0 is the world, 1
+ * SHMEM_TEAM_SHARED.  0, or the number; -1 where that is impossible.
  */
 #define SHMEMX_DEVICE_RING_ONLY 1L /* option: reach no PE by load and store */
 

@@ -86,16 +86,21 @@ int shmemx_stream_destroy(shmemx_stream_t stream)
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
     struct shmi_lane *lane = shmi_on_stream_leave(stream);
-    shmi_accelerator.device->stream_destroy(npu, stream);
-    shmi_on_stream_free(lane);
-    return 0;
+    int rc = shmi_accelerator.device->stream_destroy(npu, stream);
+    if (rc == -EDEADLK) { /* by a function on a stream: this one goes on */
+        shmi_on_stream_stay(lane);
+    } else {
+        shmi_on_stream_free(lane);
+    }
+    return shmi_on_stream_result(__func__, stream, rc);
 }
 PSHMEM(x_stream_destroy)
 
 int shmemx_stream_sync(shmemx_stream_t stream)
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
-    return result(__func__, shmi_accelerator.device->stream_sync(npu, stream));
+    int rc = shmi_accelerator.device->stream_sync(npu, stream);
+    return shmi_on_stream_result(__func__, stream, rc);
 }
 PSHMEM(x_stream_sync)
 
@@ -110,7 +115,8 @@ PSHMEM(x_memcpy)
 int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len, shmemx_stream_t stream)
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
-    return result(__func__, shmi_accelerator.device->stream_copy(npu, stream, dst, src, len));
+    int rc = shmi_accelerator.device->stream_copy(npu, stream, dst, src, len);
+    return shmi_on_stream_result(__func__, stream, rc);
 }
 PSHMEM(x_memcpy_on_stream)
 
@@ -133,7 +139,8 @@ int shmemx_write_on_stream(uint64_t *word, uint64_t value, shmemx_stream_t strea
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
     check_word(__func__, word);
-    return result(__func__, shmi_accelerator.device->stream_write(npu, stream, word, value));
+    int rc = shmi_accelerator.device->stream_write(npu, stream, word, value);
+    return shmi_on_stream_result(__func__, stream, rc);
 }
 PSHMEM(x_write_on_stream)
 
@@ -183,7 +190,8 @@ static int launch(const char *who, const char *name, shmemx_kernel_t *fn, unsign
 {
     struct shmi_npu *npu = shmi_npu_enter(who);
     struct shmi_kernel kernel = {fn, name, n_blocks, args, args_len};
-    int rc = shmi_accelerator.device->launch(npu, stream, &kernel);
+    int rc = args == NULL && args_len != 0 ? -EINVAL
+                                           : shmi_accelerator.device->launch(npu, stream, &kernel);
     shmi_engine_wake(); /* which asks the device, that knows of it now */
     return result(who, rc);
 }

@@ -238,14 +238,24 @@ struct shmi_lane *shmi_on_stream_leave(shmemx_stream_t stream)
     return lane;
 }
 
-void shmi_on_stream_free(struct shmi_lane *lane)
+static void add(struct shmi_lane **list, struct shmi_lane *lane)
 {
     if (lane != NULL) {
         pthread_mutex_lock(&lanes.lock);
-        lane->next = lanes.free;
-        lanes.free = lane;
+        lane->next = *list;
+        *list = lane;
         pthread_mutex_unlock(&lanes.lock);
     }
+}
+
+void shmi_on_stream_free(struct shmi_lane *lane)
+{
+    add(&lanes.free, lane);
+}
+
+void shmi_on_stream_stay(struct shmi_lane *lane)
+{
+    add(&lanes.used, lane);
 }
 
 static void free_lanes(struct shmi_lane **list)

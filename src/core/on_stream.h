@@ -62,10 +62,11 @@ int shmi_on_stream_await(const char *who, shmemx_stream_t stream, const uint64_t
 int shmi_on_stream_result(const char *who, shmemx_stream_t stream, int rc);
 
 /* A stream's end: take what is known of it away before the device does, and free that afterwards,
- * when all that was on it is done. */
+ * when all that was on it is done; or give it back, where the stream goes on. */
 struct shmi_lane;
 struct shmi_lane *shmi_on_stream_leave(shmemx_stream_t stream);
 void shmi_on_stream_free(struct shmi_lane *lane);
+void shmi_on_stream_stay(struct shmi_lane *lane);
 
 /* Streams are done: end the helpers, give back all memory. */
 void shmi_on_stream_close(void);

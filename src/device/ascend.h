@@ -186,7 +186,7 @@ void ascend_copy_close(struct shmi_npu *npu);
 /* ---- ascend_stream.c ------------------------------------------------------------------------- */
 
 int ascend_stream_create(struct shmi_npu *npu, struct shmi_stream **stream);
-void ascend_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
+int ascend_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
 int ascend_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream);
 int ascend_sync(struct shmi_npu *npu);
 int ascend_stream_write(struct shmi_npu *npu, struct shmi_stream *stream, uint64_t *word,

@@ -40,16 +40,14 @@ int ascend_stream_create(struct shmi_npu *npu, struct shmi_stream **stream)
     return 0;
 }
 
-void ascend_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
+int ascend_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
 {
     if (stream == NULL) {
-        return;
+        return 0;
     }
     synchronised(npu, "aclrtSynchronizeStream", npu->api.aclrtSynchronizeStream(stream));
     int code = npu->api.aclrtDestroyStream(stream);
-    if (code != 0) {
-        ascend_failed(npu, "aclrtDestroyStream", code);
-    }
+    return code == 0 ? 0 : ascend_failed(npu, "aclrtDestroyStream", code);
 }
 
 int ascend_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)

@@ -23,7 +23,7 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_DEVICE_ABI 3
+#define SHMI_DEVICE_ABI 4
 
 struct shmi_npu;    /* an opened device; each module defines its own */
 struct shmi_stream; /* the device's own stream, as its users know it; NULL is the default one */
@@ -148,10 +148,10 @@ struct shmi_device {
      * write, wait: of a 64-bit word of device memory, or of alloc_host's by its device address; a
      * write also of mapped device memory, and atomic with the kernels' and amo()'s.
      * stream_sync returns when all is done that was put on the stream before.  -EINVAL for a stream
-     * that there is not, where the device can tell.
+     * that there is not, and -EDEADLK in what fn calls, where the device can tell.
      */
     int (*stream_create)(struct shmi_npu *npu, struct shmi_stream **stream);
-    void (*stream_destroy)(struct shmi_npu *npu, struct shmi_stream *stream); /* when it is done */
+    int (*stream_destroy)(struct shmi_npu *npu, struct shmi_stream *stream); /* when it is done */
     int (*stream_sync)(struct shmi_npu *npu, struct shmi_stream *stream);
     int (*sync)(struct shmi_npu *npu); /* of all streams */
     int (*stream_copy)(struct shmi_npu *npu, struct shmi_stream *stream, void *dst, const void *src,

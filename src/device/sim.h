@@ -163,7 +163,7 @@ bool sim_is_mapped(struct shmi_npu *npu, const void *addr);
 /* ---- sim_stream.c ---------------------------------------------------------------------------- */
 
 int sim_stream_create(struct shmi_npu *npu, struct shmi_stream **stream);
-void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
+int sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream);
 int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream);
 int sim_sync(struct shmi_npu *npu);
 int sim_stream_copy(struct shmi_npu *npu, struct shmi_stream *stream, void *dst, const void *src,

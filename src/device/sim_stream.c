@@ -27,7 +27,7 @@ struct task {
     enum shmi_value_cmp cmp;
     void (*fn)(void *arg);
     void *arg;
-    struct shmi_event *event;
+    struct mark *mark;
     struct shmi_kernel kernel;
     char args[]; /* of the kernel */
 };
@@ -45,14 +45,22 @@ struct shmi_stream {
     struct shmi_stream *next; /* of all streams */
 };
 
-/* Counts its records.  It goes when nobody needs it any more: its owner and the tasks on it. */
-struct shmi_event {
+/* A place in a stream's work.  It goes when nobody needs it any more: an event, and tasks. */
+struct mark {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t recorded; /* marks put on streams */
-    uint64_t reached;  /* the last mark that a stream came to */
+    bool reached;
     int users;
 };
+
+/* Each record is a mark of its own: who waits for one does not care how far later ones are. */
+struct shmi_event {
+    pthread_mutex_t lock;
+    struct mark *last; /* NULL: never recorded */
+};
+
+/* This thread is in a function that do_call has called. */
+static _Thread_local bool is_in_call;
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
@@ -64,7 +72,9 @@ static void do_copy(struct shmi_npu *npu, struct task *task)
 static void do_call(struct shmi_npu *npu, struct task *task)
 {
     (void)npu;
+    is_in_call = true;
     task->fn(task->arg);
+    is_in_call = false;
 }
 
 static void do_write(struct shmi_npu *npu, struct task *task)
@@ -91,39 +101,37 @@ static void do_wait(struct shmi_npu *npu, struct task *task)
     }
 }
 
-static void leave_event(struct shmi_event *event)
+static void leave_mark(struct mark *mark)
 {
-    pthread_mutex_lock(&event->lock);
-    bool last = --event->users == 0;
-    pthread_mutex_unlock(&event->lock);
+    pthread_mutex_lock(&mark->lock);
+    bool last = --mark->users == 0;
+    pthread_mutex_unlock(&mark->lock);
     if (last) {
-        pthread_cond_destroy(&event->changed);
-        pthread_mutex_destroy(&event->lock);
-        free(event);
+        pthread_cond_destroy(&mark->changed);
+        pthread_mutex_destroy(&mark->lock);
+        free(mark);
     }
 }
 
 static void do_record(struct shmi_npu *npu, struct task *task)
 {
     (void)npu;
-    pthread_mutex_lock(&task->event->lock);
-    if (task->value > task->event->reached) {
-        task->event->reached = task->value;
-    }
-    pthread_cond_broadcast(&task->event->changed);
-    pthread_mutex_unlock(&task->event->lock);
-    leave_event(task->event);
+    pthread_mutex_lock(&task->mark->lock);
+    task->mark->reached = true;
+    pthread_cond_broadcast(&task->mark->changed);
+    pthread_mutex_unlock(&task->mark->lock);
+    leave_mark(task->mark);
 }
 
 static void do_event_wait(struct shmi_npu *npu, struct task *task)
 {
     (void)npu;
-    pthread_mutex_lock(&task->event->lock);
-    while (task->event->reached < task->value) {
-        pthread_cond_wait(&task->event->changed, &task->event->lock);
+    pthread_mutex_lock(&task->mark->lock);
+    while (!task->mark->reached) {
+        pthread_cond_wait(&task->mark->changed, &task->mark->lock);
     }
-    pthread_mutex_unlock(&task->event->lock);
-    leave_event(task->event);
+    pthread_mutex_unlock(&task->mark->lock);
+    leave_mark(task->mark);
 }
 
 static void do_kernel(struct shmi_npu *npu, struct task *task)
@@ -229,10 +237,13 @@ static int stream_of(struct shmi_npu *npu, struct shmi_stream *stream, struct sh
     return rc;
 }
 
-void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
+int sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
 {
     if (stream == NULL) {
-        return;
+        return 0;
+    }
+    if (is_in_call) {
+        return -EDEADLK;
     }
     pthread_mutex_lock(&npu->streams_lock);
     struct shmi_stream **link = find(npu, stream);
@@ -242,8 +253,7 @@ void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
     }
     pthread_mutex_unlock(&npu->streams_lock);
     if (!is_there) {
-        sim_log(npu, SHMI_ERROR, "%p is no stream to be destroyed", (void *)stream);
-        return;
+        return -EINVAL;
     }
     pthread_mutex_lock(&stream->lock);
     stream->ending = true;
@@ -253,6 +263,7 @@ void sim_stream_destroy(struct shmi_npu *npu, struct shmi_stream *stream)
     pthread_cond_destroy(&stream->changed);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
+    return 0;
 }
 
 void sim_streams_close(struct shmi_npu *npu)
@@ -278,7 +289,7 @@ int sim_stream_sync(struct shmi_npu *npu, struct shmi_stream *stream)
     if (stream == NULL && npu->first == NULL) {
         return 0;
     }
-    int rc = stream_of(npu, stream, &stream);
+    int rc = is_in_call ? -EDEADLK : stream_of(npu, stream, &stream);
     if (rc == 0) {
         await(stream);
     }
@@ -299,7 +310,7 @@ int sim_sync(struct shmi_npu *npu)
 static int post(struct shmi_npu *npu, struct shmi_stream *stream, const struct task *like)
 {
     size_t args_len = like->kernel.args_len;
-    int rc = stream_of(npu, stream, &stream);
+    int rc = is_in_call ? -EDEADLK : stream_of(npu, stream, &stream);
     struct task *task = rc == 0 ? malloc(sizeof(*task) + args_len) : NULL;
     if (task == NULL) {
         return rc == 0 ? -ENOMEM : rc;
@@ -374,43 +385,70 @@ int sim_event_create(struct shmi_npu *npu, struct shmi_event **result)
     if (event == NULL) {
         return -ENOMEM;
     }
-    event->users = 1;
     pthread_mutex_init(&event->lock, NULL);
-    pthread_cond_init(&event->changed, NULL);
     *result = event;
     return 0;
 }
 
+/* Marks on their way stay. */
 void sim_event_destroy(struct shmi_npu *npu, struct shmi_event *event)
 {
     (void)npu;
-    if (event != NULL) {
-        leave_event(event);
+    if (event == NULL) {
+        return;
     }
-}
-
-static int post_event(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream,
-                      bool record)
-{
-    struct task task = {.run = record ? do_record : do_event_wait, .event = event};
-    pthread_mutex_lock(&event->lock);
-    event->recorded += record;
-    task.value = event->recorded;
-    event->users++;
-    pthread_mutex_unlock(&event->lock);
-    int rc = post(npu, stream, &task);
-    if (rc != 0) {
-        leave_event(event);
+    if (event->last != NULL) {
+        leave_mark(event->last);
     }
-    return rc;
+    pthread_mutex_destroy(&event->lock);
+    free(event);
 }
 
 int sim_event_record(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream)
 {
-    return post_event(npu, event, stream, true);
+    struct mark *mark = event == NULL ? NULL : malloc(sizeof(*mark));
+    if (mark == NULL) {
+        return event == NULL ? -EINVAL : -ENOMEM;
+    }
+    *mark = (struct mark){.users = 2}; /* the event and the task */
+    pthread_mutex_init(&mark->lock, NULL);
+    pthread_cond_init(&mark->changed, NULL);
+    pthread_mutex_lock(&event->lock);
+    int rc = post(npu, stream, &(struct task){.run = do_record, .mark = mark});
+    struct mark *old = event->last;
+    if (rc == 0) {
+        event->last = mark;
+    }
+    pthread_mutex_unlock(&event->lock);
+    if (rc != 0) {
+        leave_mark(mark); /* the task's share: there is none */
+        old = mark;
+    }
+    if (old != NULL) {
+        leave_mark(old);
+    }
+    return rc;
 }
 
 int sim_event_wait(struct shmi_npu *npu, struct shmi_event *event, struct shmi_stream *stream)
 {
-    return post_event(npu, event, stream, false);
+    if (event == NULL) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&event->lock);
+    struct mark *mark = event->last;
+    if (mark != NULL) {
+        pthread_mutex_lock(&mark->lock);
+        mark->users++;
+        pthread_mutex_unlock(&mark->lock);
+    }
+    pthread_mutex_unlock(&event->lock);
+    if (mark == NULL) { /* nothing to wait for, but is it a stream? */
+        return stream_of(npu, stream, &stream);
+    }
+    int rc = post(npu, stream, &(struct task){.run = do_event_wait, .mark = mark});
+    if (rc != 0) {
+        leave_mark(mark);
+    }
+    return rc;
 }

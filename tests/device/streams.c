@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* streams.c -- kernels, copies and calls on streams, between PEs. */
+#include <time.h>
+
 #include "device.h"
 
 enum { N = 5000, BLOCKS = 6 };
@@ -120,10 +122,49 @@ static void waits(void)
     shmem_free(sig);
 }
 
+/* Who waits for an event waits for the mark that was the last then, however soon another stream
+ * comes to a later one. */
+static void marks(void)
+{
+    uint64_t seen = 0;
+    shmemx_stream_t late = NULL;
+    shmemx_stream_t soon = NULL;
+    shmemx_stream_t waiting = NULL;
+    shmemx_event_t event = NULL;
+    shmemx_device_info_t info;
+    check(shmemx_device_query(&info) == 0, "a device");
+    if (strcmp(info.name, "sim") != 0) {
+        skip("events are those of the device's own runtime");
+        return;
+    }
+    uint64_t *words = make(DEVICE, 64);
+    check(shmemx_stream_create(&late) == 0 && shmemx_stream_create(&soon) == 0 &&
+              shmemx_stream_create(&waiting) == 0 && shmemx_event_create(&event) == 0,
+          "streams and an event");
+    shmemx_wait_on_stream(words, SHMEM_CMP_GE, 1, late);
+    shmemx_write_on_stream(words + 1, 7, late);
+    shmemx_event_record(event, late);
+    shmemx_event_wait(event, waiting);
+    shmemx_memcpy_on_stream(&seen, words + 1, sizeof(seen), waiting);
+    shmemx_event_record(event, soon);
+    shmemx_stream_sync(soon);
+    struct timespec pause = {.tv_nsec = 20000000}; /* in which an early one would be seen */
+    nanosleep(&pause, NULL);
+    shmem_uint64_p(words, 1, shmem_my_pe());
+    check(shmemx_event_destroy(event) == 0, "the event's end");
+    shmemx_stream_sync(waiting);
+    check(seen == 7, "saw %lu", (unsigned long)seen);
+    shmemx_stream_destroy(waiting);
+    shmemx_stream_destroy(soon);
+    shmemx_stream_destroy(late);
+    shmem_free(words);
+}
+
 static void refused(void)
 {
     check(shmemx_launch(NULL, 1, NULL, 0, SHMEMX_STREAM_DEFAULT) == -1, "no kernel");
     check(shmemx_launch(bump, 0, NULL, 0, SHMEMX_STREAM_DEFAULT) == -1, "no blocks");
+    check(shmemx_launch(bump, 1, NULL, 8, SHMEMX_STREAM_DEFAULT) == -1, "no arguments");
 }
 
 static void opened(void)
@@ -132,9 +173,9 @@ static void opened(void)
 }
 
 static const struct conformance_case cases[] = {
-    {"the device is opened", opened},        {"kernels on other PEs' memory", peers},
-    {"work on a stream is in order", order}, {"streams wait for signals and events", waits},
-    {"launches that cannot be", refused},
+    {"the device is opened", opened},           {"kernels on other PEs' memory", peers},
+    {"work on a stream is in order", order},    {"streams wait for signals and events", waits},
+    {"an event that is recorded again", marks}, {"launches that cannot be", refused},
 };
 
 int main(int argc, char **argv)

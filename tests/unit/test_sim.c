@@ -261,6 +261,26 @@ static void test_events(void)
     dev->free(npu, word);
 }
 
+static void use_streams(void *stream)
+{
+    struct shmi_kernel kernel = {step, "step", 1, NULL, 0};
+    seen_by_call = dev->stream_sync(npu, stream) == -EDEADLK &&
+                   dev->stream_destroy(npu, stream) == -EDEADLK &&
+                   dev->launch(npu, stream, &kernel) == -EDEADLK;
+}
+
+static void test_misuse(void)
+{
+    struct shmi_stream *stream = NULL;
+    dev->stream_create(npu, &stream);
+    ok(dev->event_record(npu, NULL, stream) == -EINVAL, "no event cannot be recorded");
+    seen_by_call = 0;
+    dev->stream_call(npu, stream, use_streams, stream);
+    bool ended = dev->stream_destroy(npu, stream) == 0;
+    ok(seen_by_call == 1, "what a stream calls may not use streams");
+    ok(ended && dev->stream_destroy(npu, stream) == -EINVAL, "a stream ends once");
+}
+
 struct meeting {
     uint64_t *host; /* as kernels call it */
     uint64_t *device;
@@ -570,6 +590,7 @@ int main(void)
     test_kernels();
     test_order();
     test_events();
+    test_misuse();
     test_host_memory();
     dev->close(npu);
     return done();
