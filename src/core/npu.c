@@ -335,6 +335,9 @@ void shmi_npu_part(void)
     if (!shmi_hbm_on) {
         return;
     }
+    if (shmi_hbm_agent_is_open()) { /* what others' kernels have left to do may need this one */
+        shmi_coll_sync("shmem_finalize", shmi_team_world);
+    }
     shmi_hbm_agent_close();
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         if (pe != shmi_job.my_pe && shmi_hbm_peers[pe].map != NULL) {

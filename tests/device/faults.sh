@@ -62,6 +62,13 @@ check "a stream that waits too long: one line says for what" line_has npushmem '
     shmemx_signal_wait_until_on_stream 0x 'device heap' 'it is 3, to become 5 or more'
 check "and the job goes on when the signal has come" status_is 0
 
+SHMEM_SIM_P2P=no
+export SHMEM_SIM_P2P
+job 3 "$misuse" no_quiet
+check "a kernel that leaves without a quiet: shmem_finalize waits for what it has asked for" \
+    status_is 0
+unset SHMEM_SIM_P2P
+
 job 2 "$misuse" killed
 check "a PE that is killed with a kernel running: the job fails" has_failed
 check "a PE that is killed with a kernel running: nothing is left" nothing_left

@@ -13,6 +13,8 @@
 #include <shmem.h>
 #include <shmemx.h>
 
+#include <shmemx_device.h>
+
 static long *device; /* symmetric */
 
 static void sync_stream(void)
@@ -200,6 +202,35 @@ static void late_signal(void)
     sync_stream();
 }
 
+struct leaving {
+    void *context;
+    long *source;
+};
+
+static void leaving_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    struct leaving *job = args;
+    shmemx_device_t dev;
+    (void)n_blocks;
+    if (shmemx_device_enter(&dev, job->context, block) == SHMEMX_OK) {
+        for (int i = 0; i < 200; i++) {
+            shmemx_device_long_put_nbi(&dev, job->source + 1, job->source, 1, 0);
+        }
+        shmemx_device_leave(&dev);
+    }
+}
+
+/* All PEs; the last one's kernel leaves when it has asked for what takes a while. */
+static void no_quiet(void)
+{
+    struct leaving job = {NULL, device};
+    shmemx_device_context_create(1, 0, SHMEMX_DEVICE_RING_ONLY, &job.context);
+    if (shmem_my_pe() == shmem_n_pes() - 1) {
+        shmemx_launch(leaving_kernel, 1, &job, sizeof(job), SHMEMX_STREAM_DEFAULT);
+        sync_stream();
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -225,6 +256,7 @@ static const struct {
     {"freed_on_stream", freed_on_stream, 1, 1},
     {"two_at_once", two_at_once, 1, 1},
     {"late_signal", late_signal, 1, 1},
+    {"no_quiet", no_quiet, 1, 1},
 };
 
 int main(int argc, char **argv)
