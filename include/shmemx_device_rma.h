@@ -72,10 +72,10 @@ SHMEMX_DEVICE int shmemx_device_enter(shmemx_device_t *dev, SHMEMX_GM void *cont
     return status;
 }
 
-/* What the block has started and not completed goes on. */
+/* What the block has started and not completed goes on.  Where entering has failed, nothing. */
 SHMEMX_DEVICE void shmemx_device_leave(shmemx_device_t *dev)
 {
-    if ((dev->ring->flags & SHMEMX_RING_SHARED) == 0) {
+    if (dev->ring != 0 && (dev->ring->flags & SHMEMX_RING_SHARED) == 0) {
         shmemx_store(&dev->ring->left, dev->ring->ticket);
         shmemx_clean(dev->ring, sizeof(*dev->ring));
         shmemx_amo8(&dev->ring->attached, SHMEMX_SET, 0, 0);

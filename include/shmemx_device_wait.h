@@ -56,6 +56,7 @@
     {                                                                                              \
         shmemx_patience_t wait = {0, 0, 0};                                                        \
         int status = SHMEMX_OK;                                                                    \
+        *which = (size_t)-1; /* as the host's does where there are none */                         \
         while (status == SHMEMX_OK && nelems != 0) {                                               \
             for (*which = 0; *which < nelems; ++*which) {                                          \
                 if (shmemx_device##T##_test(&ivars[*which], cmp, value)) {                         \

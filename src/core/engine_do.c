@@ -78,21 +78,25 @@ static bool is_known(uint64_t addr)
            shmi_accelerator.device->owns(shmi_accelerator.npu, local);
 }
 
-/* Bytes at the remote place that a command covers at least. */
+/* A product; one that is too large is as large as can be. */
+static uint64_t times(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+/* Bytes at the remote place that a command covers at least.  Strides and counts are of 31 bits. */
 static uint64_t extent_of(const shmemx_command_t *cmd)
 {
+    uint64_t stride = cmd->op == SHMEMX_RING_IPUT ? cmd->operand : cmd->compare;
     switch (cmd->op) {
     case SHMEMX_RING_AMO:
         return cmd->type;
     case SHMEMX_RING_REDUCE:
-        return cmd->length * combinations[cmd->subop][cmd->type].size;
+        return times(cmd->length, combinations[cmd->subop][cmd->type].size);
     case SHMEMX_RING_IPUT:
     case SHMEMX_RING_IGET:
-        return cmd->length == 0 ? 0
-                                : ((cmd->op == SHMEMX_RING_IPUT ? cmd->operand : cmd->compare) *
-                                       (cmd->length - 1) +
-                                   1) *
-                                      cmd->type;
+        return cmd->length == 0 ? 0 : times(stride * (cmd->length - 1) + 1, cmd->type);
     default:
         return cmd->length;
     }

@@ -260,6 +260,9 @@ static void order(shmemx_device_t *dev, int core)
 
 static void waits(shmemx_device_t *dev, int core)
 {
+    size_t none = 0;
+    fine(shmemx_device_int_wait_until_any(dev, (int *)(void *)words, 0, SHMEM_CMP_EQ, 1, &none));
+    check(none == SIZE_MAX, "of no words: %zu", none);
     (void)core;
     SHMEMI_FOR_SYNC(TYPED_WAIT, )
 }
@@ -352,6 +355,17 @@ static void wrong_arguments(shmemx_device_t *dev, int core)
     check(shmemx_post(dev->ring, &cmd, &value) == SHMEMX_OK, "an atomic on three bytes");
     check(shmemx_device_quiet(dev) == SHMEMX_INVALID, "is refused, says quiet");
     fine(shmemx_device_quiet(dev));
+    cmd = (shmemx_command_t){.op = SHMEMX_RING_IPUT, .type = 16, .length = (1 << 30) + 1};
+    cmd.operand = 1 << 30; /* 2^64 bytes and 16 */
+    cmd.local = (uint64_t)(uintptr_t)more;
+    check(shmemx_ask(dev->ring, &cmd, &value) == SHMEMX_INVALID, "once around the addresses");
+    cmd = (shmemx_command_t){.op = SHMEMX_RING_REDUCE, .type = SHMEMX_TYPE_long};
+    cmd.length = 1ull << 61;
+    cmd.local = (uint64_t)(uintptr_t)more;
+    check(shmemx_ask(dev->ring, &cmd, &value) == SHMEMX_INVALID, "once around them");
+    shmemx_device_t outside;
+    check(shmemx_device_enter(&outside, NULL, 0) == SHMEMX_MISMATCH, "no context");
+    shmemx_device_leave(&outside);
     fine(shmemx_device_uint64_p(dev, words, 1, 0)); /* and life goes on */
     fine(shmemx_device_barrier_all(dev));
 }
