@@ -126,14 +126,14 @@ API int32_t aclrtMemImportFromShareableHandleV2(void *shareable, int32_t type, u
     if (code != OK || flags != 0 || (!fabric && type != ACL_SHARE_DEFAULT)) {
         return code != OK ? code : INVALID;
     }
-    struct fabric name;
-    uint64_t number;
-    memcpy(&name, shareable, sizeof(name));
-    memcpy(&number, shareable, sizeof(number));
     if (fabric) {
+        struct fabric name;
+        memcpy(&name, shareable, sizeof(name));
         bool good = memcmp(name.word, fabric_word, sizeof(name.word)) == 0;
         return good ? import_object(name.pid, name.fd, handle) : BAD_HANDLE;
     }
+    uint64_t number;
+    memcpy(&number, shareable, sizeof(number));
     return import_object((int)(number >> 32), (int)(uint32_t)number, handle);
 }
 
