@@ -281,7 +281,7 @@ static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
     choose_way(npu);
     npu->rings = reaches_host(npu);
     watch(npu);
-    shmi_touch_open(npu, npu->services, is_ours);
+    shmi_touch_open(npu, npu->services, is_ours, NULL);
     tell_facts(npu, facts);
     return 0;
 }

@@ -91,7 +91,7 @@ static int start_sim(struct shmi_npu *npu, int my_pe, int local, int n_local,
     (void)local;
     (void)n_local;
     npu->my_pe = my_pe;
-    shmi_touch_open(npu, npu->services, sim_owns);
+    shmi_touch_open(npu, npu->services, sim_owns, sim_missing);
     *facts = (struct shmi_device_facts){
         .cores = npu->shared->n_cores,
         .memory = npu->device.len,

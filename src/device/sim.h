@@ -157,6 +157,9 @@ void sim_settle(struct shmi_npu *npu);
 /* Where this process can reach an address: in the hidden window, if it is one of the device's. */
 void *sim_reach(const struct shmi_npu *npu, const void *addr);
 
+/* The other way: the device's address that is at one of the hidden window; NULL for any other. */
+const void *sim_missing(struct shmi_npu *npu, const void *addr);
+
 /* Is some memory at this address of the device window? */
 bool sim_is_mapped(struct shmi_npu *npu, const void *addr);
 

@@ -100,6 +100,12 @@ void *sim_reach(const struct shmi_npu *npu, const void *addr)
     return (void *)addr;
 }
 
+const void *sim_missing(struct shmi_npu *npu, const void *addr)
+{
+    size_t offset = (size_t)((const char *)addr - npu->hidden.base);
+    return is_in(&npu->hidden, addr) ? npu->device.base + offset : NULL;
+}
+
 bool sim_is_mapped(struct shmi_npu *npu, const void *addr)
 {
     bool found = false;

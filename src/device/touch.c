@@ -19,6 +19,7 @@ static struct {
     struct shmi_npu *npu; /* NULL: there is none */
     const struct shmi_services *services;
     shmi_touch_owns *owns;
+    shmi_touch_missing *missing; /* or NULL */
 } watched;
 
 /* Drivers answer with either. */
@@ -54,6 +55,14 @@ const char *shmi_touch_name(uint64_t addr, char *text, size_t len)
 static void on_touch(int sig, siginfo_t *info, void *context)
 {
     char name[256];
+    bool asks = watched.npu != NULL && watched.missing != NULL;
+    const void *missing = asks ? watched.missing(watched.npu, info->si_addr) : NULL;
+    if (missing != NULL) {
+        watched.services->log(SHMI_ERROR, __FILE__, __LINE__,
+                              "a copy, or a word of a stream's, is at address %p of the device, "
+                              "where no memory is allocated",
+                              missing);
+    }
     if (watched.npu != NULL && watched.owns(watched.npu, info->si_addr)) {
         watched.services->log(
             SHMI_ERROR, __FILE__, __LINE__,
@@ -65,12 +74,13 @@ static void on_touch(int sig, siginfo_t *info, void *context)
 }
 
 void shmi_touch_open(struct shmi_npu *npu, const struct shmi_services *services,
-                     shmi_touch_owns *owns)
+                     shmi_touch_owns *owns, shmi_touch_missing *missing)
 {
     struct sigaction old;
     struct sigaction action = {.sa_sigaction = on_touch, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     watched.services = services;
     watched.owns = owns;
+    watched.missing = missing;
     watched.npu = npu;
     for (size_t i = 0; i < SHMI_COUNT(signals); i++) {
         if (sigaction(signals[i], NULL, &old) == 0 && (old.sa_flags & SA_SIGINFO) == 0 &&

@@ -16,8 +16,13 @@
 /* Is this device memory?  Asked in a signal handler. */
 typedef bool shmi_touch_owns(struct shmi_npu *npu, const void *addr);
 
+/* The device address without memory that the module itself was about to reach here, in the place of
+ * somebody who has named it; or NULL.  Asked in a signal handler. */
+typedef const void *shmi_touch_missing(struct shmi_npu *npu, const void *addr);
+
+/* missing may be NULL. */
 void shmi_touch_open(struct shmi_npu *npu, const struct shmi_services *services,
-                     shmi_touch_owns *owns);
+                     shmi_touch_owns *owns, shmi_touch_missing *missing);
 void shmi_touch_close(void);
 
 /* Where a thread was when a signal came. */

@@ -127,6 +127,14 @@ static void outside(void)
     shmem_long_p(device + info.heap_size / sizeof(long), 1, 0);
 }
 
+/* Device memory that nobody has allocated, so far behind the heap. */
+static void beyond(void)
+{
+    uint64_t *word = (uint64_t *)(void *)device + ((size_t)1 << 30);
+    shmemx_write_on_stream(word, 1, SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
 /* What all PEs do. */
 static void freed(void)
 {
@@ -246,6 +254,7 @@ static const struct {
     {"call", call, 0, 1},
     {"killed", killed, 0, 1},
     {"outside", outside, 0, 1},
+    {"beyond", beyond, 0, 1},
     {"freed", freed, 1, 1},
     {"freed_twice", freed_twice, 1, 1},
     {"no_stream", no_stream, 1, 0},
