@@ -108,6 +108,7 @@ struct shmi_net {
     bool is_asleep;      /* the thread waits long: wake it when an operation is left behind */
     uint64_t warmth;     /* ns: how long to stay awake after something has arrived, */
     uint64_t warm_until; /* and so until when */
+    bool is_crowded;     /* when it yielded meanwhile, somebody else took the core */
     int wake_fd;
     int cq_fd; /* -1 where the provider has no descriptor to wait on */
     pthread_t thread;

@@ -10,11 +10,11 @@
 
 /* Rounds of an unsuccessful wait: between looks at the peers' requests, before others may have the
  * core, and between looks at the clock. */
-enum { ROUNDS_SERVE = 4, ROUNDS_YIELD = 16, ROUNDS_CLOCK = 16 };
+enum { ROUNDS_SERVE = 4, ROUNDS_SERVE_FIRST = 16, ROUNDS_YIELD = 16, ROUNDS_CLOCK = 16 };
 
 /* Nanoseconds: a wait of this length is a long one; and for how long it then sleeps, at least, at
  * most, and as a share of the time already waited. */
-enum { LONG = 500 * 1000, NAP_LEAST = 20 * 1000, NAP_MOST = 10 * 1000 * 1000, NAP_SHARE = 8 };
+enum { LONG = 2000 * 1000, NAP_LEAST = 20 * 1000, NAP_MOST = 10 * 1000 * 1000, NAP_SHARE = 8 };
 
 static int open_memory(struct shmi_channel *ch)
 {
@@ -295,7 +295,8 @@ void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const s
         return;
     }
     unsigned rounds = ++patience->rounds;
-    if (rounds % ROUNDS_SERVE == 0) {
+    /* The first channel's queue has just progressed the endpoint of both. */
+    if (rounds % (ch->is_first ? ROUNDS_SERVE_FIRST : ROUNDS_SERVE) == 0) {
         shmi_ofi_serve(ch->net);
     }
     if (patience->is_long || rounds % ROUNDS_CLOCK == 0) {

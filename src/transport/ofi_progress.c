@@ -27,7 +27,11 @@ enum { BLIND = 100 * 1000 };
 
 /* Nanoseconds that a waiting thread stays awake after an arrival, at least and at most: longer when
  * the next has come soon after it fell asleep. */
-enum { WARMTH_LEAST = 50 * 1000, WARMTH_MOST = 1000 * 1000 };
+enum { WARMTH_LEAST = 50 * 1000, WARMTH_MOST = 8 * 1000 * 1000 };
+
+/* Meanwhile it yields.  That takes as long as a look where nobody wants the core, and longer than so
+ * many nanoseconds where somebody does; if nobody did, one of so many looks is followed by a yield. */
+enum { YIELD_LONG = 3000, LOOKS_PER_YIELD = 4 };
 
 /* A channel that has nothing to complete is looked at in one of so many visits: something of what
  * was sent may have found no room in the system's buffers. */
@@ -136,14 +140,30 @@ bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
     return is_woken;
 }
 
-/* Something has arrived after a sleep. */
+/* Something has arrived after a sleep: where it was a short one, as in the middle of a row of
+ * requests, the next time comes later; where it was as long as the time awake, sooner. */
 static void warm_up(struct shmi_net *net, uint64_t fell_asleep)
 {
     uint64_t now = shmi_ofi_now();
+    uint64_t slept = now - fell_asleep;
     uint64_t warmth = shmi_load_relaxed(&net->warmth);
-    warmth = now - fell_asleep < warmth ? shmi_min(2 * warmth, WARMTH_MOST) : WARMTH_LEAST;
+    if (slept < shmi_max(warmth / 8, WARMTH_LEAST)) {
+        warmth = shmi_min(2 * warmth, WARMTH_MOST);
+    } else if (slept > warmth / 2) {
+        warmth /= 4;
+    }
+    warmth = shmi_max(warmth, WARMTH_LEAST);
     shmi_store_relaxed(&net->warmth, warmth);
     shmi_store_relaxed(&net->warm_until, now + warmth);
+}
+
+static void yield_while_warm(struct shmi_net *net, uint64_t now)
+{
+    unsigned visits = __atomic_load_n(&net->visits, __ATOMIC_RELAXED);
+    if (visits % LOOKS_PER_YIELD == 0 || shmi_load_relaxed(&net->is_crowded)) {
+        sched_yield();
+        shmi_store_relaxed(&net->is_crowded, shmi_ofi_now() - now > YIELD_LONG);
+    }
 }
 
 void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
@@ -157,7 +177,7 @@ void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
     }
     uint64_t now = shmi_ofi_now();
     if (now < shmi_load_relaxed(&net->warm_until)) {
-        sched_yield();
+        yield_while_warm(net, now);
         return;
     }
     struct shmi_channel *channels[WATCHED];
