@@ -42,7 +42,8 @@ enum {
     NAP_MAX_DEVICE_NS = 200 * 1000,      /* nothing wakes who waits for a kernel's store */
     NAP_SHARE = 16,
     NAP_SHARE_DEVICE = 1024,
-    LOOKS_PER_CLOCK = 16, /* reading the clock costs as much as several looks */
+    LOOKS_PER_CLOCK = 16,  /* reading the clock costs as much as several looks */
+    LOOKS_PER_NETWORK = 4, /* what a network brings is seen by looking at the network */
 };
 #define PEERS_NS  (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
 #define SECOND_NS 1000000000u
@@ -351,8 +352,9 @@ static void wait_anyhow(struct shmi_waiting *waiting)
 {
     uint64_t since = now_ns();
     uint64_t waited = 0;
+    const int looks = shmi_network.net != NULL ? LOOKS_PER_NETWORK : LOOKS_PER_CLOCK;
     while (waited < patience.spin_ns) {
-        for (int look = 0; look < LOOKS_PER_CLOCK; look++) {
+        for (int look = 0; look < looks; look++) {
             if (waiting->done(waiting)) {
                 return;
             }

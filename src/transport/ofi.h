@@ -108,7 +108,7 @@ struct shmi_net {
     bool is_asleep;      /* the thread waits long: wake it when an operation is left behind */
     uint64_t warmth;     /* ns: how long to stay awake after something has arrived, */
     uint64_t warm_until; /* and so until when */
-    bool is_crowded;     /* when it yielded meanwhile, somebody else took the core */
+    bool is_crowded;     /* when a thread last yielded, somebody else took the core */
     int wake_fd;
     int cq_fd; /* -1 where the provider has no descriptor to wait on */
     pthread_t thread;
@@ -248,6 +248,8 @@ void shmi_ofi_progress(struct shmi_net *net, uint64_t ns);
 /* Sleep until one of the queues, the target's or those of the channels, has something to read, but
  * for ns at most.  True if there is something. */
 bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns);
+/* Between looks: let others have the core, more often where there are any. */
+void shmi_ofi_yield(struct shmi_net *net, unsigned looks);
 /* Operations are left to complete by themselves: someone must look after them. */
 void shmi_ofi_leave_behind(struct shmi_net *net);
 

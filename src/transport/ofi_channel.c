@@ -2,7 +2,6 @@
 /* ofi_channel.c -- channels: endpoints that start operations, and what is in flight on them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -310,7 +309,7 @@ void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const s
         }
     }
     if (rounds > ROUNDS_YIELD) {
-        sched_yield();
+        shmi_ofi_yield(ch->net, rounds);
     }
 }
 

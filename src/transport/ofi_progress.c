@@ -29,8 +29,8 @@ enum { BLIND = 100 * 1000 };
  * the next has come soon after it fell asleep. */
 enum { WARMTH_LEAST = 50 * 1000, WARMTH_MOST = 8 * 1000 * 1000 };
 
-/* Meanwhile it yields.  That takes as long as a look where nobody wants the core, and longer than so
- * many nanoseconds where somebody does; if nobody did, one of so many looks is followed by a yield. */
+/* To yield takes as long as a look where nobody wants the core, and longer than so many nanoseconds
+ * where somebody does; if nobody did the last time, one of so many looks is followed by a yield. */
 enum { YIELD_LONG = 3000, LOOKS_PER_YIELD = 4 };
 
 /* A channel that has nothing to complete is looked at in one of so many visits: something of what
@@ -140,6 +140,15 @@ bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
     return is_woken;
 }
 
+void shmi_ofi_yield(struct shmi_net *net, unsigned looks)
+{
+    if (looks % LOOKS_PER_YIELD == 0 || shmi_load_relaxed(&net->is_crowded)) {
+        uint64_t before = shmi_ofi_now();
+        sched_yield();
+        shmi_store_relaxed(&net->is_crowded, shmi_ofi_now() - before > YIELD_LONG);
+    }
+}
+
 /* Something has arrived after a sleep: where it was a short one, as in the middle of a row of
  * requests, the next time comes later; where it was as long as the time awake, sooner. */
 static void warm_up(struct shmi_net *net, uint64_t fell_asleep)
@@ -157,15 +166,6 @@ static void warm_up(struct shmi_net *net, uint64_t fell_asleep)
     shmi_store_relaxed(&net->warm_until, now + warmth);
 }
 
-static void yield_while_warm(struct shmi_net *net, uint64_t now)
-{
-    unsigned visits = __atomic_load_n(&net->visits, __ATOMIC_RELAXED);
-    if (visits % LOOKS_PER_YIELD == 0 || shmi_load_relaxed(&net->is_crowded)) {
-        sched_yield();
-        shmi_store_relaxed(&net->is_crowded, shmi_ofi_now() - now > YIELD_LONG);
-    }
-}
-
 void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
 {
     bool is_unsettled;
@@ -177,7 +177,7 @@ void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
     }
     uint64_t now = shmi_ofi_now();
     if (now < shmi_load_relaxed(&net->warm_until)) {
-        yield_while_warm(net, now);
+        shmi_ofi_yield(net, __atomic_load_n(&net->visits, __ATOMIC_RELAXED));
         return;
     }
     struct shmi_channel *channels[WATCHED];
