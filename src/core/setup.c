@@ -178,9 +178,11 @@ static void open_all(void)
 
 /* Through a network, a PE that has seen the last synchronisation may still be needed by those that
  * have not: they meet once more, at the launcher, before anybody closes an endpoint.  All have
- * called shmem_finalize, so nobody ends the job with success meanwhile. */
+ * called shmem_finalize, so nobody ends the job with success meanwhile.  What kernels left behind
+ * may have gone through the default context since its quiet. */
 static void part(void)
 {
+    shmi_quiet(&shmi_ctx_default);
     shmi_net_finish();
     if (shmi_network.net != NULL && shmi_job.n_pes > 1) {
         require(shmi_job_fence());
