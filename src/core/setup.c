@@ -24,6 +24,7 @@
 #include "core/coll.h"
 #include "core/coll_net.h"
 #include "core/ctx.h"
+#include "core/exits.h"
 #include "core/fork.h"
 #include "core/kernels.h"
 #include "core/memory.h"
@@ -191,6 +192,7 @@ static void part(void)
 
 static void close_all(void)
 {
+    publish_status(SHMI_FINALIZING);
     shmi_npu_finish();
     shmi_quiet(&shmi_ctx_default);
     shmi_team_quiet();
@@ -237,6 +239,7 @@ static void on_exit_hook(int status, void *unused)
     }
     if (!setup.exit_is_end && !shmi_load_relaxed(&setup.threaded)) {
         publish_status(SHMI_EXITING);
+        shmi_exits_await();
     }
     setup.has_exited = true;
     close_all();

@@ -13,7 +13,7 @@
 #include "core/segment.h"
 
 /* SHMI_EXITING: in exit, though it has not called shmem_finalize as it should. */
-enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_LEFT };
+enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_FINALIZING, SHMI_LEFT };
 
 /* A PE has room for one wait.  Of several threads that wait, the first takes it. */
 enum shmi_wait_note { SHMI_NOT_WAITING, SHMI_NOTING, SHMI_WAITING };

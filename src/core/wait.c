@@ -47,7 +47,6 @@ enum {
 };
 #define PEERS_NS  (100u * 1000 * 1000) /* between looks at whether the PEs are still alive */
 #define SECOND_NS 1000000000u
-#define STUCK_NS  (3u * SECOND_NS) /* when nothing has moved for so long, nothing does any more */
 
 static struct {
     uint64_t spin_ns;
@@ -259,7 +258,7 @@ static void check_peer(struct shmi_waiting *waiting, int pe)
         return;
     }
     uint32_t presence = shmi_load_acquire(&status->presence);
-    if ((presence == SHMI_PRESENT || presence == SHMI_EXITING) && is_dead(status->pid) &&
+    if (presence != SHMI_ABSENT && presence != SHMI_LEFT && is_dead(status->pid) &&
         !waiting->done(waiting) && shmi_load_acquire(&status->presence) == presence) {
         shmi_fatal("PE %d (process %d) has died, and this PE waits in %s: ending the job", pe,
                    status->pid, waiting->who);
@@ -272,33 +271,8 @@ static void check_peer(struct shmi_waiting *waiting, int pe)
     }
 }
 
-/* One PE exits without shmem_finalize, which is fine if the others come to their ends without it.
- * They do not if each of them has long been waiting for somebody else. */
-static void check_exits(struct shmi_waiting *waiting)
-{
-    uint64_t now = now_ns();
-    int exiting = -1;
-    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
-        const struct shmi_status *status = shmi_status_of(pe);
-        uint32_t presence = status == NULL ? SHMI_ABSENT : shmi_load_acquire(&status->presence);
-        if (presence == SHMI_EXITING && pe != shmi_job.my_pe) {
-            exiting = pe;
-        } else if (presence != SHMI_PRESENT || !is_waiting(status) ||
-                   shmi_load_relaxed(&status->since) + STUCK_NS > now) {
-            return;
-        }
-    }
-    if (exiting >= 0 && !waiting->done(waiting)) {
-        shmi_fatal(
-            "PE %d has returned from main or called exit without shmem_finalize, and this PE "
-            "waits in %s, the others likewise: ending the job",
-            exiting, waiting->who);
-    }
-}
-
 static void check_peers(struct shmi_waiting *waiting)
 {
-    check_exits(waiting);
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         check_peer(waiting, pe);
     }

@@ -11,6 +11,16 @@ fails_with_line() {
     has_failed && line_has "$@" && [ "$(grep -c 'npushmem: .*error' "$tmp/err")" = 1 ]
 }
 
+# PE 1 leaves without a word, and the others, who see it only through a network, wait for ever.
+if [ -e "$build/.libs/npushmem/ofi.so" ]; then
+    for doing in wait barrier; do
+        job 3 "$programs/fault" exit=0 $doing
+        check "a PE out of sight exits, the others: $doing: the job fails" has_failed
+        check "and one line says why" line_has 'PE 1' 'without shmem_finalize'
+        check "and nothing is left" nothing_left
+    done
+fi
+
 # A copy of the library without modules; what is put beside it is what it finds.
 mkdir -p "$tmp/lib/npushmem"
 cp "$build"/.libs/libnpushmem.so.* "$tmp/lib"
