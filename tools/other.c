@@ -317,8 +317,34 @@ static int run_with_limit(const struct command *command, double limit)
     return 124;
 }
 
+static void set_default(const char *prefix, const char *name, long value)
+{
+    char variable[64], text[24];
+
+    snprintf(variable, sizeof(variable), "%s_MCA_oob_tcp_keepalive_%s", prefix, name);
+    snprintf(text, sizeof(text), "%ld", value);
+    setenv(variable, text, 0);
+}
+
+/* The launcher has to miss a host that has gone before the PEs end the job for lack of its answers:
+ * told to end it, it would wait for the daemon there until the system gives up the connection, a
+ * quarter of an hour.  So it asks its daemons more often than every eight minutes. */
+static void set_keepalive(void)
+{
+    static const char *const prefixes[] = {"OMPI", "PRTE"};
+    const char *timeout = getenv("SHMEM_NET_TIMEOUT");
+    long seconds = timeout == NULL ? 30 : atol(timeout);
+
+    for (int i = 0; i < 2 && seconds > 0; i++) {
+        set_default(prefixes[i], "time", seconds >= 6 ? seconds / 3 : 1);
+        set_default(prefixes[i], "intvl", seconds >= 20 ? seconds / 10 : 1);
+        set_default(prefixes[i], "probes", seconds >= 6 ? 3 : 1);
+    }
+}
+
 int other_run(const struct choice *choice, const struct options *options)
 {
+    set_keepalive();
     /* It is for us, and would be an unknown variable to the library. */
     unsetenv("SHMEM_LAUNCHER");
     find_library_export();
