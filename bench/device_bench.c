@@ -60,8 +60,6 @@ struct device_job device_bench_job(void *context, uint64_t *words, long iters)
 
 void device_bench_launch(shmemx_kernel_t *kernel, const struct device_job *job)
 {
-    device_notes->ping.word = 0;
-    device_notes->pong.word = 0;
     device_notes->started.word = 0;
     if (shmemx_launch(kernel, 1, job, sizeof(*job), SHMEMX_STREAM_DEFAULT) != 0)
         shmem_global_exit(1);

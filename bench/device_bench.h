@@ -16,8 +16,7 @@
 
 /* Memory of this PE's two processes. */
 struct device_notes {
-    struct bench_line ping, pong;                    /* turns, from the kernel and back */
-    _Alignas(BENCH_LINE) uint64_t there[8], back[8]; /* the same, a line full of words each */
+    _Alignas(BENCH_LINE) uint64_t there[8], back[8]; /* turns, from the kernel and back */
     struct bench_line started;
     double ns; /* of one operation */
     int status;

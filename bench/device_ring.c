@@ -38,93 +38,97 @@ static int fetch(const shmemx_device_t *dev, const struct device_job *job, long 
 }
 DEVICE_BENCH_KERNEL(fetch_kernel, fetch)
 
-/* Two words in memory of both processes: the least that a round trip can be. */
-static void ping_kernel(void *args, unsigned block, unsigned n_blocks)
+/* ---- the least that a round trip can be: memory of both processes -------------------------- */
+
+/* How a turn is said, and waited for. */
+typedef void say(uint64_t *place, uint64_t turn);
+typedef void await(const uint64_t *place, uint64_t turn, bool pause);
+
+static inline void say_word(uint64_t *place, uint64_t turn)
 {
-    const struct device_job *job = args;
+    __atomic_store_n(place, turn, __ATOMIC_RELEASE);
+}
+
+static inline void await_word(const uint64_t *place, uint64_t turn, bool pause)
+{
+    while (__atomic_load_n(place, __ATOMIC_ACQUIRE) != turn)
+        if (pause)
+            bench_pause();
+}
+
+/* What a command and a reply are, 64 bytes each way, every word of them looked at. */
+enum { LINE_WORDS = 8 };
+
+static inline void say_line(uint64_t *place, uint64_t turn)
+{
+    for (int i = 0; i < LINE_WORDS - 1; i++)
+        __atomic_store_n(&place[i], turn, __ATOMIC_RELAXED);
+    say_word(&place[LINE_WORDS - 1], turn);
+}
+
+static inline void await_line(const uint64_t *place, uint64_t turn, bool pause)
+{
+    for (int i = LINE_WORDS - 1; i >= 0; i--)
+        await_word(&place[i], turn, pause);
+}
+
+/* Inlined with both: the device's side, and the host's. */
+__attribute__((always_inline)) static inline void call(const struct device_job *job, say *to,
+                                                       await *from)
+{
     struct device_notes *notes = job->notes;
     double start = 0;
-    (void)block, (void)n_blocks;
     device_bench_enter(job, NULL);
     for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)job->iters; turn++) {
         if (turn == WARM_UP + 1)
             start = bench_now();
-        __atomic_store_n(&notes->ping.word, turn, __ATOMIC_RELEASE);
-        while (__atomic_load_n(&notes->pong.word, __ATOMIC_ACQUIRE) < turn)
-            if (job->pause)
-                bench_pause();
+        to(notes->there, turn);
+        from(notes->back, turn, job->pause);
     }
     device_bench_leave(job, NULL, start, SHMEMX_OK);
+}
+
+__attribute__((always_inline)) static inline double answer(const struct bench_subject *subject,
+                                                           long iters, shmemx_kernel_t *kernel,
+                                                           say *to, await *from)
+{
+    struct device_job job = device_bench_job(NULL, NULL, iters);
+    job.pause = subject->arg != NULL;
+    device_bench_settle();
+    say_line(device_notes->there, 0);
+    say_line(device_notes->back, 0);
+    device_bench_launch(kernel, &job);
+    while (__atomic_load_n(&device_notes->started.word, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)iters; turn++) {
+        from(device_notes->there, turn, job.pause);
+        to(device_notes->back, turn);
+    }
+    return device_bench_end();
+}
+
+static void ping_kernel(void *args, unsigned block, unsigned n_blocks)
+{
+    (void)block, (void)n_blocks;
+    call(args, say_word, await_word);
 }
 
 static double ping(const struct bench_subject *subject, size_t size, long iters)
 {
-    struct device_job job = device_bench_job(NULL, NULL, iters);
     (void)size;
-    job.pause = subject->arg != NULL;
-    device_bench_settle();
-    device_bench_launch(ping_kernel, &job);
-    while (__atomic_load_n(&device_notes->started.word, __ATOMIC_ACQUIRE) == 0)
-        sched_yield();
-    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)iters; turn++) {
-        while (__atomic_load_n(&device_notes->ping.word, __ATOMIC_ACQUIRE) < turn)
-            if (job.pause)
-                bench_pause();
-        __atomic_store_n(&device_notes->pong.word, turn, __ATOMIC_RELEASE);
-    }
-    return device_bench_end();
-}
-
-/* The same with what a command and a reply are, 64 bytes each way, every word of them looked at. */
-enum { LINE_WORDS = 8 };
-
-static void write_line(uint64_t *line, uint64_t turn)
-{
-    for (int i = 0; i < LINE_WORDS - 1; i++)
-        __atomic_store_n(&line[i], turn, __ATOMIC_RELAXED);
-    __atomic_store_n(&line[LINE_WORDS - 1], turn, __ATOMIC_RELEASE);
-}
-
-static void await_line(const uint64_t *line, uint64_t turn, bool pause)
-{
-    for (int i = LINE_WORDS - 1; i >= 0; i--)
-        while (__atomic_load_n(&line[i], __ATOMIC_ACQUIRE) != turn)
-            if (pause)
-                bench_pause();
+    return answer(subject, iters, ping_kernel, say_word, await_word);
 }
 
 static void line_kernel(void *args, unsigned block, unsigned n_blocks)
 {
-    const struct device_job *job = args;
-    struct device_notes *notes = job->notes;
-    double start = 0;
     (void)block, (void)n_blocks;
-    device_bench_enter(job, NULL);
-    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)job->iters; turn++) {
-        if (turn == WARM_UP + 1)
-            start = bench_now();
-        write_line(notes->there, turn);
-        await_line(notes->back, turn, job->pause);
-    }
-    device_bench_leave(job, NULL, start, SHMEMX_OK);
+    call(args, say_line, await_line);
 }
 
 static double ping_line(const struct bench_subject *subject, size_t size, long iters)
 {
-    struct device_job job = device_bench_job(NULL, NULL, iters);
     (void)size;
-    job.pause = subject->arg != NULL;
-    device_bench_settle();
-    write_line(device_notes->there, 0);
-    write_line(device_notes->back, 0);
-    device_bench_launch(line_kernel, &job);
-    while (__atomic_load_n(&device_notes->started.word, __ATOMIC_ACQUIRE) == 0)
-        sched_yield();
-    for (uint64_t turn = 1; turn <= WARM_UP + (uint64_t)iters; turn++) {
-        await_line(device_notes->there, turn, job.pause);
-        write_line(device_notes->back, turn);
-    }
-    return device_bench_end();
+    return answer(subject, iters, line_kernel, say_line, await_line);
 }
 
 /* ---- rates ----------------------------------------------------------------------------------- */

@@ -311,12 +311,13 @@ typedef struct {
 #define SHMEMX_GIVEN_LEAST_NS 1000
 #define SHMEMX_GIVEN_MOST_NS  20000
 
-SHMEMX_DEVICE void shmemx_give_way(shmemx_patience_t *wait)
+/* Let others have the core: 1 where somebody took it, and gave it back soon. */
+SHMEMX_DEVICE int shmemx_give_way(void)
 {
-    uint64_t start = shmemx_now_ns();
+    uint64_t start = shmemx_now_ns(), took;
     sched_yield();
-    uint64_t took = shmemx_now_ns() - start;
-    wait->gives = took >= SHMEMX_GIVEN_LEAST_NS && took <= SHMEMX_GIVEN_MOST_NS;
+    took = shmemx_now_ns() - start;
+    return took >= SHMEMX_GIVEN_LEAST_NS && took <= SHMEMX_GIVEN_MOST_NS;
 }
 #endif
 
@@ -329,7 +330,7 @@ SHMEMX_DEVICE int shmemx_wait_more(SHMEMX_GM const shmemx_producer_t *ring, shme
 #if defined SCHED_OTHER
         if ((ring->flags & SHMEMX_RING_CROWDED) != 0 &&
             (wait->gives != 0 || wait->polls % SHMEMX_CROWDED == 0)) {
-            shmemx_give_way(wait);
+            wait->gives = (uint64_t)shmemx_give_way();
         }
 #endif
         return SHMEMX_OK;

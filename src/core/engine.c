@@ -17,6 +17,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/topology.h"
+#include "core/base/util.h"
 #include "core/hbm.h"
 #include "core/order.h"
 #include "core/wait.h"
@@ -25,9 +26,8 @@
 enum {
     PASS = 64,                /* commands of a ring before the next ring's turn */
     SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
-    SPIN_CROWDED_NS = 0,      /* ... only for some looks where they need its core to go on ... */
-    GIVEN_LEAST_NS = 1000,    /* ... and for one, where a yield has taken so long: they did, ... */
-    GIVEN_MOST_NS = 20000,    /* ... unless it was somebody who has nothing to do with this ... */
+    SPIN_CROWDED_NS = 0,      /* ... only for some looks where they need its core to go on, and for
+                                 one where they took it when it was last given away ... */
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
     SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
@@ -50,13 +50,6 @@ static struct {
     bool gives;      /* kernels need the engine's core; its own */
     struct shmi_worker lane;
 } engine = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_MUTEX_INITIALIZER};
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- the lane: through networks, into device memory ------------------------------------------ */
 
@@ -287,15 +280,6 @@ void shmi_engine_wake(void)
     }
 }
 
-/* Does somebody take the core, and give it back soon? */
-static void give_way(void)
-{
-    uint64_t start = now_ns();
-    sched_yield();
-    uint64_t took = now_ns() - start;
-    engine.gives = took >= GIVEN_LEAST_NS && took <= GIVEN_MOST_NS;
-}
-
 /* Is there reason to be quick again? */
 static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
@@ -306,7 +290,7 @@ static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
         return sleep_until_woken(NAP_NS);
     }
     if (idle_ns >= spin_ns) {
-        give_way();
+        engine.gives = shmemx_give_way() != 0;
     }
     return false;
 }
@@ -385,7 +369,7 @@ static void *run_engine(void *unused)
     }
     for (unsigned round = 0; shmi_load_acquire(&engine.stop) == 0; round++) {
         bool looks = round % 64 == 0 || !busy;
-        uint64_t now = idle_since == 0 && !looks ? 0 : now_ns();
+        uint64_t now = idle_since == 0 && !looks ? 0 : shmi_now_ns();
         uint64_t idle_ns = idle_since == 0 || now < idle_since ? 0 : now - idle_since;
         while (shmi_load_acquire(&engine.wanted) != 0) {
             sched_yield();
@@ -405,7 +389,7 @@ static void *run_engine(void *unused)
         if (n != 0) {
             continue;
         }
-        idle_since = idle_since == 0 ? now_ns() : idle_since;
+        idle_since = idle_since == 0 ? shmi_now_ns() : idle_since;
         idle_since = idle(idle_ns, spin_ns, busy) ? 0 : idle_since;
     }
     return NULL;

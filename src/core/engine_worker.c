@@ -7,6 +7,7 @@
 
 #include "core/base/atomic.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "core/engine.h"
 
 /* To be woken takes longer than most tasks, and tasks come in rows: so long after one a thread
@@ -28,17 +29,10 @@ void shmi_worker_push(struct shmi_worker *worker, struct shmi_engine_ring *of, u
     pthread_mutex_unlock(&worker->lock);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void linger(const struct shmi_worker *worker)
 {
-    uint64_t end = now_ns() + WARM_NS;
-    while (shmi_load_relaxed(&worker->first) == NULL && now_ns() < end) {
+    uint64_t end = shmi_now_ns() + WARM_NS;
+    while (shmi_load_relaxed(&worker->first) == NULL && shmi_now_ns() < end) {
         sched_yield();
     }
 }

@@ -3,10 +3,10 @@
 #include "core/exits.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "core/base/job.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "core/rma.h"
 #include "core/status.h"
 #include "core/wait.h"
@@ -33,13 +33,6 @@ struct exits {
     uint64_t since; /* and when that was */
     uint64_t next_far;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void add(struct look *look, const struct shmi_status *status, int pe)
 {
@@ -92,7 +85,7 @@ static bool all_have_ended(struct shmi_waiting *waiting)
 {
     struct exits *exits = (struct exits *)waiting;
     struct look look = {.waits = 1};
-    uint64_t now = now_ns();
+    uint64_t now = shmi_now_ns();
     int near = look_at(&look, false);
     if (near != shmi_job.n_pes - 1) {
         if (now < exits->next_far) {
@@ -112,7 +105,7 @@ void shmi_exits_await(void)
 {
     struct exits exits = {
         .base = {.who = who, .pe = -1, .done = all_have_ended},
-        .since = now_ns(),
+        .since = shmi_now_ns(),
     };
     shmi_wait(&exits.base);
 }

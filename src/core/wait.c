@@ -25,6 +25,7 @@
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/base/topology.h"
+#include "core/base/util.h"
 #include "core/card.h"
 #include "core/hbm.h"
 #include "core/status.h"
@@ -56,13 +57,6 @@ static struct {
 } patience = {.spin_ns = SPIN_NS, .yield_ns = YIELD_NS};
 
 int shmi_looks = LOOKS;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 void shmi_wait_describe(struct shmi_card *mine)
 {
@@ -306,7 +300,7 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
     bool announced = announce(waiting, since);
     while (!waiting->done(waiting)) {
         announced = announced || announce(waiting, since);
-        uint64_t waited = now_ns() - since;
+        uint64_t waited = shmi_now_ns() - since;
         if (waited >= next_peers) {
             check_peers(waiting);
             next_peers = waited + PEERS_NS;
@@ -324,7 +318,7 @@ static void wait_long(struct shmi_waiting *waiting, uint64_t since)
 
 static void wait_anyhow(struct shmi_waiting *waiting)
 {
-    uint64_t since = now_ns();
+    uint64_t since = shmi_now_ns();
     uint64_t waited = 0;
     const int looks = shmi_network.net != NULL ? LOOKS_PER_NETWORK : LOOKS_PER_CLOCK;
     while (waited < patience.spin_ns) {
@@ -335,7 +329,7 @@ static void wait_anyhow(struct shmi_waiting *waiting)
             shmi_pause();
         }
         shmi_progress();
-        waited = now_ns() - since;
+        waited = shmi_now_ns() - since;
     }
     while (waited < patience.yield_ns) {
         if (waiting->done(waiting)) {
@@ -343,7 +337,7 @@ static void wait_anyhow(struct shmi_waiting *waiting)
         }
         shmi_progress();
         sched_yield();
-        waited = now_ns() - since;
+        waited = shmi_now_ns() - since;
     }
     wait_long(waiting, since);
 }

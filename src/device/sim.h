@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/util.h"
 #include "device/device.h"
 
 enum {
@@ -195,6 +196,5 @@ void sim_kernel_run(struct shmi_npu *npu, const struct shmi_kernel *kernel);
  * no reason. */
 void sim_futex_wait(uint32_t *word, uint32_t value, int ms);
 void sim_futex_wake(uint32_t *word);
-uint64_t sim_now(void);
 
 #endif

@@ -82,7 +82,7 @@ static void run_block(struct sim_launch *launch, uint32_t block)
     core->block = block;
     shmi_store_release(&core->launch, (uint32_t)(launch - cores.shared->launch) + 1);
     if (shmi_load_relaxed(&launch->started) == 0) {
-        shmi_store_relaxed(&launch->started, sim_now());
+        shmi_store_relaxed(&launch->started, shmi_now_ns());
     }
     launch->fn(launch->args, block, launch->n_blocks);
     shmi_store_release(&core->launch, 0);

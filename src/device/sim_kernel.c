@@ -125,7 +125,7 @@ static void wait_for(struct shmi_npu *npu, const struct shmi_kernel *kernel,
         if (shmi_load_acquire(&launch->state) == SIM_DONE) {
             return;
         }
-        if (npu->timeout_ns != 0 && started != 0 && sim_now() > started + npu->timeout_ns) {
+        if (npu->timeout_ns != 0 && started != 0 && shmi_now_ns() > started + npu->timeout_ns) {
             tell_timeout(npu, kernel, launch);
         }
         if (!sim_process_lives(npu) && shmi_load_acquire(&npu->shared->fault.is) == 0) {

@@ -196,13 +196,13 @@ int sim_process_tell(struct shmi_npu *npu, const struct sim_command *command, in
 void sim_process_stop(struct shmi_npu *npu)
 {
     struct sim_command command = {.kind = SIM_QUIT};
-    uint64_t limit = sim_now() + QUIT_MS * UINT64_C(1000000);
+    uint64_t limit = shmi_now_ns() + QUIT_MS * UINT64_C(1000000);
     sim_process_tell(npu, &command, -1);
     close(npu->socket);
     while (waitpid(npu->pid, NULL, WNOHANG) == 0) {
         struct pollfd event = {.fd = npu->pidfd, .events = POLLIN};
         poll(&event, npu->pidfd < 0 ? 0 : 1, 10);
-        if (sim_now() > limit) {
+        if (shmi_now_ns() > limit) {
             kill(npu->pid, SIGKILL);
         }
     }

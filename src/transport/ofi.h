@@ -179,13 +179,6 @@ struct patience {
     uint64_t since; /* ns */
 };
 
-static inline uint64_t shmi_ofi_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 #define ofi_log(net, level, ...) ((net)->services->log((level), __FILE__, __LINE__, __VA_ARGS__))
 #define ofi_debug(net, ...) \
     (*(net)->services->debugging ? ofi_log(net, SHMI_DEBUG, __VA_ARGS__) : (void)0)

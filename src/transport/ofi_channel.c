@@ -267,7 +267,7 @@ static uint64_t look_at_clock(struct shmi_channel *ch, struct patience *patience
                               const struct op *op)
 {
     struct shmi_net *net = ch->net;
-    uint64_t now = shmi_ofi_now();
+    uint64_t now = shmi_now_ns();
     if (patience->since == 0 || patience->completed != ch->completed) {
         patience->since = now;
         patience->completed = ch->completed;

@@ -143,9 +143,9 @@ bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
 void shmi_ofi_yield(struct shmi_net *net, unsigned looks)
 {
     if (looks % LOOKS_PER_YIELD == 0 || shmi_load_relaxed(&net->is_crowded)) {
-        uint64_t before = shmi_ofi_now();
+        uint64_t before = shmi_now_ns();
         sched_yield();
-        shmi_store_relaxed(&net->is_crowded, shmi_ofi_now() - before > YIELD_LONG);
+        shmi_store_relaxed(&net->is_crowded, shmi_now_ns() - before > YIELD_LONG);
     }
 }
 
@@ -153,7 +153,7 @@ void shmi_ofi_yield(struct shmi_net *net, unsigned looks)
  * requests, the next time comes later; where it was as long as the time awake, sooner. */
 static void warm_up(struct shmi_net *net, uint64_t fell_asleep)
 {
-    uint64_t now = shmi_ofi_now();
+    uint64_t now = shmi_now_ns();
     uint64_t slept = now - fell_asleep;
     uint64_t warmth = shmi_load_relaxed(&net->warmth);
     if (slept < shmi_max(warmth / 8, WARMTH_LEAST)) {
@@ -175,7 +175,7 @@ void shmi_ofi_progress(struct shmi_net *net, uint64_t ns)
     if (ns == 0 || completed != 0) {
         return;
     }
-    uint64_t now = shmi_ofi_now();
+    uint64_t now = shmi_now_ns();
     if (now < shmi_load_relaxed(&net->warm_until)) {
         shmi_ofi_yield(net, __atomic_load_n(&net->visits, __ATOMIC_RELAXED));
         return;

@@ -234,13 +234,6 @@ unsigned shmi_verbs_reap(struct shmi_channel *ch)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* What is waited for, or what has been in flight on some link for longest. */
 static void describe_wait(struct shmi_channel *ch, const struct job *job, const char *what,
                           char *text, size_t len)
@@ -269,7 +262,7 @@ static void look_at_clock(struct shmi_channel *ch, struct patience *patience, co
                           const char *what)
 {
     struct shmi_net *net = ch->net;
-    uint64_t now = now_ns();
+    uint64_t now = shmi_now_ns();
     char text[128];
     if (patience->since == 0 || patience->completed != ch->completed) {
         patience->since = now;

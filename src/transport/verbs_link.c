@@ -18,13 +18,6 @@
 #define REPEAT_FIRST 50000000u
 #define REPEAT_MOST  1000000000u
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* A note of this PE about one end of a link. */
 static struct note note_of(struct shmi_net *net, uint32_t asker_qpn, const struct ibv_qp *qp,
                            uint32_t psn)
@@ -98,7 +91,7 @@ static void enlist(struct shmi_net *net, struct link *link)
 static bool await_answer(struct shmi_net *net, struct link *link, uint64_t until)
 {
     for (unsigned rounds = 0; !__atomic_load_n(&link->is_answered, __ATOMIC_ACQUIRE); rounds++) {
-        if (now_ns() > until) {
+        if (shmi_now_ns() > until) {
             return false;
         }
         shmi_verbs_serve(net);
@@ -112,11 +105,11 @@ static bool await_answer(struct shmi_net *net, struct link *link, uint64_t until
 static void ask(struct shmi_net *net, struct link *link)
 {
     struct note note = note_of(net, link->qp->qp_num, link->qp, link->psn);
-    uint64_t begun = now_ns(), interval = REPEAT_FIRST;
+    uint64_t begun = shmi_now_ns(), interval = REPEAT_FIRST;
     enlist(net, link);
     send_note(net, link->pe, &note);
-    while (!await_answer(net, link, now_ns() + interval)) {
-        if (net->timeout != 0 && now_ns() - begun > (uint64_t)net->timeout * 1000000000u) {
+    while (!await_answer(net, link, shmi_now_ns() + interval)) {
+        if (net->timeout != 0 && shmi_now_ns() - begun > (uint64_t)net->timeout * 1000000000u) {
             verbs_fatal(net,
                         "PE %d does not answer a request for a connection for %ld seconds "
                         "(SHMEM_NET_TIMEOUT): it has ended, or %s does not reach it",

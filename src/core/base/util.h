@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* What two cores can own apart from each other.  Pairs of lines are fetched together on x86, but
  * padding to 128 would double every flag's footprint for a gain that measurements do not show. */
@@ -45,6 +46,14 @@ static inline size_t shmi_round_up(size_t len, size_t align)
 static inline bool shmi_is_power_of_two(size_t n)
 {
     return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* Of a clock that nobody sets; it is this host's alone. */
+static inline uint64_t shmi_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 #endif
