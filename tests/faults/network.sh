@@ -19,6 +19,11 @@ if [ -e "$build/.libs/npushmem/ofi.so" ]; then
         check "and one line says why" line_has 'PE 1' 'without shmem_finalize'
         check "and nothing is left" nothing_left
     done
+    job 3 "$programs/fault" global_exit=0 barrier
+    check "a PE out of sight ends the job: the status" status_is 0
+    check "and nobody complains" eval '! line_has npushmem'
+    job 3 "$programs/fault" abort barrier
+    check "a PE out of sight aborts: the status" status_is 134
 fi
 
 # A copy of the library without modules; what is put beside it is what it finds.

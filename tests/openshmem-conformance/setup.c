@@ -2,6 +2,7 @@
 /*
  * setup.c -- section 9.1: set-up, exit and query.
  */
+#include <signal.h>
 #include <unistd.h>
 
 #include "conformance.h"
@@ -241,6 +242,28 @@ static void pcontrol(void)
     shmem_pcontrol(2, "more", 3.0);
 }
 
+/* Of the signals that libraries like to take for themselves, those that are nobody's but the
+ * program's: what catches an illegal instruction, or an abort, is what has been told to. */
+static const int our_signals[] = {SIGABRT, SIGILL, SIGFPE};
+static struct sigaction actions[3];
+
+static void note_signals(void)
+{
+    for (int i = 0; i < 3; i++) {
+        sigaction(our_signals[i], NULL, &actions[i]);
+    }
+}
+
+static void same_signals(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct sigaction now;
+        sigaction(our_signals[i], NULL, &now);
+        check(now.sa_handler == actions[i].sa_handler, "signal %d has a new handler",
+              our_signals[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     conformance_begin(argc, argv);
@@ -249,6 +272,7 @@ int main(int argc, char **argv)
     check(initialized == 0, "initialized is %d before init", initialized);
     int early = conformance.failures;
 
+    note_signals();
     shmem_init();
     shmem_query_initialized(&initialized);
     check(initialized == 1, "initialized is %d after init", initialized);
@@ -262,6 +286,7 @@ int main(int argc, char **argv)
     conformance_run("nested init and finalize", nested);
     conformance_run("init after finalize", again);
     conformance_run("pcontrol", pcontrol);
+    conformance_run("handlers of signals", same_signals);
     conformance_plan();
 
     shmem_int_p(&global_word, 170, (shmem_my_pe() + 1) % shmem_n_pes());

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,13 +36,31 @@ bool shmi_module_exists(const char *name)
     return access(path, R_OK) == 0;
 }
 
+/* What the program has said about signals holds.  Among the libraries that libfabric brings along
+ * is one (libinfinipath) that takes those of crashes and of being ended for itself, when it is
+ * loaded: it prints a trace and calls exit, from within the handler. */
+static void *load(const char *path)
+{
+    struct sigaction before[NSIG], now;
+    for (int i = 1; i < NSIG; i++) {
+        sigaction(i, NULL, &before[i]);
+    }
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    for (int i = 1; i < NSIG; i++) {
+        if (sigaction(i, NULL, &now) == 0 && now.sa_handler != before[i].sa_handler) {
+            sigaction(i, &before[i], NULL);
+        }
+    }
+    return object;
+}
+
 int shmi_module_load(const char *kind, const char *name, unsigned abi, void **handle,
                      const void **table, struct shmi_module_error *error)
 {
     char path[4096];
     char symbol[64];
     path_of(name, path, sizeof(path));
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *object = load(path);
     if (object == NULL) {
         snprintf(error->what, sizeof(error->what), "%s", dlerror());
         return -ENOENT;
