@@ -31,32 +31,50 @@ extern "C" {
  * The device is opened by shmem_init where SHMEM_DEVICE, SHMEM_DEVICE_SIZE or SHMEM_HEAP=device ask
  * for one; else by the first call of the routines below that all PEs make together, which are
  * marked so.  The earlier it is opened the better: `sim` knows only code that is loaded by then.
+ *
+ * For all of this file, unless a routine says otherwise:
+ *   - Sizes and lengths are bytes, nelems are elements.
+ *   - Calls are made between shmem_init and shmem_finalize; at another time they end the job, and
+ *     say so.  What needs a device ends it likewise where none is open.
+ *   - Those marked "all PEs" are collective, as in section 9.3: by one thread of each PE, in the
+ *     same order, with the same arguments.  All others are local, and, with SHMEM_THREAD_MULTIPLE,
+ *     for any thread at any time; only what a call destroys must be used by nobody else meanwhile.
+ *   - What fails returns NULL or -1 on this PE after a line on stderr that says why, and has no
+ *     effect.  What the library cannot go on from ends the job, as shmem_global_exit does (9.1.6).
  */
 
-/* A hint to shmem_malloc_with_hints: device memory.  With bits that are no hints it is ignored. */
+/* A hint to shmem_malloc_with_hints (9.3.5): device memory.  It goes with the standard's hints, and
+ * is ignored with bits that are none. */
 #define SHMEMX_MALLOC_DEVICE (1L << 16)
 
-/* All PEs.  As shmem_malloc, shmem_calloc and shmem_align, in device memory; NULL where there is no
- * room.  shmem_realloc and shmem_free take these blocks too. */
+/*
+ * All PEs.  As shmem_malloc, shmem_calloc and shmem_align (9.3.1, 9.3.6, 9.3.4), in device memory,
+ * with the same barrier at the end; NULL for no bytes and where there is no room, on all PEs alike.
+ * alignment is a power of two.  shmem_realloc and shmem_free take these blocks too, once kernels
+ * and streams have done with them.
+ */
 SHMEMI_API void *shmemx_malloc_device(size_t size);
 SHMEMI_API void *shmemx_calloc_device(size_t count, size_t size);
 SHMEMI_API void *shmemx_align_device(size_t alignment, size_t size);
 
-/* What an address is. */
+/* What an address is, any address; nothing is read from it.  In constant time, some tens of
+ * nanoseconds. */
 #define SHMEMX_ADDR_PRIVATE        0 /* host memory, not symmetric */
 #define SHMEMX_ADDR_HOST           1 /* symmetric host memory: heap, global or static variable */
 #define SHMEMX_ADDR_DEVICE         2 /* symmetric device memory */
 #define SHMEMX_ADDR_DEVICE_PRIVATE 3 /* device memory, not symmetric */
 SHMEMI_API int shmemx_addr_kind(const void *addr);
 
-/* Where kernels on this PE's device load and store that PE's copy of a symmetric device object, or
- * NULL: then they use the routines of shmemx_device.h. */
+/* shmem_ptr (9.1.9) for kernels: where those on this PE's device load and store that PE's copy of a
+ * symmetric device object, or NULL: then they use the routines of shmemx_device.h.  It holds as
+ * long as the block does.  What is stored there is ordered by the kernel's own fences, and complete
+ * at the end of the kernel; shmem_quiet knows nothing of it. */
 SHMEMI_API void *shmemx_ptr_device(const void *dest, int pe);
 
 /* All PEs: open the device, if that has not been done.  0, and the job ends where there is none. */
 SHMEMI_API int shmemx_device_open(void);
 
-/* What the device is.  0, or -1 where none is open. */
+/* What the device is.  0, or -1 without a word where none is open. */
 typedef struct {
     char name[16];    /* "sim" */
     unsigned cores;   /* blocks of a kernel that run at one time; more than that take turns */
@@ -71,17 +89,28 @@ SHMEMI_API int shmemx_device_query(shmemx_device_info_t *info);
  * What is put on a stream happens in order, one after the other, while the caller goes on; what is
  * on different streams is ordered by events only.  A stream is the device's own: with an NPU it is
  * the handle that its runtime knows.  Memory that is named stays the stream's until the work is
- * done.  All return 0, or -1 after saying why.
+ * done.  All return 0, or -1 after saying why: that the stream or event is none, or that the device
+ * has no room.  Threads may use one stream together; what they put there comes in some order.
+ *
+ * What work on a stream has written, kernels included, is visible to the work behind it, to that
+ * behind an event recorded after it, and, after shmemx_stream_sync, to all calls of this PE: a
+ * shmem_put that follows sends it.  Other PEs know nothing of it: tell them by a signal or barrier.
+ * Work that fails on the device (a fault, a lost device) ends the job, with a line that names it.
  */
 typedef struct shmi_stream *shmemx_stream_t;
 typedef struct shmi_event *shmemx_event_t;
 #define SHMEMX_STREAM_DEFAULT ((shmemx_stream_t)0)
 
+/* SHMEMX_STREAM_DEFAULT is always there, and ordered with no other.  sync returns when all is done
+ * that was put on the stream before; destroy does the same first.  Functions that a stream calls
+ * may do neither. */
 SHMEMI_API int shmemx_stream_create(shmemx_stream_t *stream);
-SHMEMI_API int shmemx_stream_destroy(shmemx_stream_t stream); /* when its work is done */
-SHMEMI_API int shmemx_stream_sync(shmemx_stream_t stream);    /* returns when its work is done */
+SHMEMI_API int shmemx_stream_destroy(shmemx_stream_t stream);
+SHMEMI_API int shmemx_stream_sync(shmemx_stream_t stream);
 
-/* Copies between any two of host and device memory: done on return; or on a stream. */
+/* Copies of len bytes between any two of host and device memory of this PE, and device memory of
+ * others where shmemx_ptr_device gave its address; the two must not overlap.  Done on return, and
+ * not ordered with any stream; or at its place on one. */
 SHMEMI_API int shmemx_memcpy(void *dst, const void *src, size_t len);
 SHMEMI_API int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len,
                                        shmemx_stream_t stream);
@@ -92,13 +121,17 @@ SHMEMI_API int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len,
 SHMEMI_API int shmemx_call_on_stream(void (*fn)(void *arg), void *arg, shmemx_stream_t stream);
 
 /* Store a value to a word of device memory; wait until the word is, or is at least, a value: cmp is
- * SHMEM_CMP_EQ or SHMEM_CMP_GE. */
+ * SHMEM_CMP_EQ or SHMEM_CMP_GE, unsigned.  The word is aligned to its 8 bytes, and this PE's; a
+ * write may also go where shmemx_ptr_device points.  It is atomic with kernels' stores and shmem_
+ * routines, and comes after all that the stream has done before.  A wait holds up its stream
+ * alone, and is reported after SHMEM_WATCHDOG seconds. */
 SHMEMI_API int shmemx_write_on_stream(uint64_t *word, uint64_t value, shmemx_stream_t stream);
 SHMEMI_API int shmemx_wait_on_stream(const uint64_t *word, int cmp, uint64_t value,
                                      shmemx_stream_t stream);
 
 /* record marks how far a stream has come; wait lets another stream wait for the mark that is the
- * last one then.  One that was never recorded is not waited for. */
+ * last one then.  One that was never recorded is not waited for.  destroy an event when no stream
+ * waits for it any more. */
 SHMEMI_API int shmemx_event_create(shmemx_event_t *event);
 SHMEMI_API int shmemx_event_destroy(shmemx_event_t event);
 SHMEMI_API int shmemx_event_record(shmemx_event_t event, shmemx_stream_t stream);

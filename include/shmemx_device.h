@@ -15,11 +15,39 @@
  * host knows them by.  Where the ring is needed, the other address of a call must be symmetric or
  * device memory, too: the host does not see a block's own stack.
  *
- * Every call returns a status, SHMEMX_OK or another of shmemx_ring.h's.  Waits end when the host
- * stops the context, and with SHMEMX_TIMED_OUT after SHMEM_DEVICE_TIMEOUT.
+ * What there is, shmemx_device_x for shmem_x, with the arguments of that and `dev` before them; a
+ * routine that returns a value there stores it through a pointer here:
  *
- * The forms that end in _block are called by all threads of a block together.  Calls are made by
- * the block that entered; calls of a team's collectives by one block at a time.
+ *     section 9.1, 9.4  my_pe, n_pes, ptr; team_my_pe, team_n_pes, team_pe     shmemx_device_rma.h
+ *             9.6       p, g, put, get and their nbi, of all types; putmem, getmem
+ *             9.12      fence, quiet
+ *             9.6       iput, iget                                         shmemx_device_strided.h
+ *             9.7, 9.8  atomics, fetching ones and their nbi; put_signal,      shmemx_device_amo.h
+ *                       put_signal_nbi, signal_set, signal_add, signal_fetch
+ *             9.11      test, wait_until, wait_until_all, wait_until_any,     shmemx_device_wait.h
+ *                       signal_wait_until
+ *             9.10      barrier_all, sync_all; of a team, which is the number  shmemx_device_coll.h
+ *                       that it has in the context: barrier, sync, broadcast, fcollect, alltoall,
+ *                       sum_reduce, min_reduce, max_reduce
+ *
+ * Errors: every call returns a status, SHMEMX_OK or another of shmemx_ring.h's, and has done
+ * nothing where that is SHMEMX_INVALID.  Waits end when the host stops the context, and with
+ * SHMEMX_TIMED_OUT after SHMEM_DEVICE_TIMEOUT.
+ *
+ * Completion is the standard's: put returns when the source may be changed, get and what fetches
+ * when the value is here, nbi at once; quiet completes all that the ring's block has started, at
+ * both ends, and fence orders it for each PE.  A signal of put_signal comes after its data, and of
+ * nothing else.  Direct stores follow the same rules, for fence and quiet hold for them, too.
+ *
+ * Memory: what a kernel stores is seen by its own later loads; by other blocks and PEs after a
+ * fence, quiet, signal or collective here and a wait or collective there; by the host when the
+ * kernel has ended and its stream has been synchronised with, or after a signal that the host has
+ * waited for.
+ *
+ * Threads: what a block has entered is the block's own, one thread's at a time; the forms that end
+ * in _block are called by all threads of a block together, with the same arguments.  A ring that
+ * was entered shared takes any number of blocks at a time, and its quiet counts for all of them.
+ * A team's collectives are called by one block of each member, one at a time, in the same order.
  */
 #ifndef SHMEMX_DEVICE_H
 #define SHMEMX_DEVICE_H

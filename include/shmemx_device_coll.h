@@ -231,9 +231,10 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
 
 /*
  * Member i combines slice i of everybody's source, in the members' order, and stores the result in
- * everybody's dest.  In place is fine: nobody else reads or writes slice i.  Integers wrap: their
- * sums are made as unsigned ones.
+ * everybody's dest, a piece after the other.  In place is fine: nobody else reads or writes slice
+ * i.  Integers wrap: their sums are made as unsigned ones.
  */
+enum { SHMEMX_PIECE = 64 };
 /* clang-format off */
 #define SHMEMX_D_REDUCE(op, T, type, code, result)                                                 \
     SHMEMX_DEVICE int shmemx_device##T##op##_reduce(const shmemx_device_t *dev, int team,          \
@@ -241,7 +242,8 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
                                                     SHMEMX_GM const type *source, size_t nreduce)  \
     {                                                                                              \
         SHMEMX_GM shmemx_device_team_t *t = shmemx_device_team(dev, team);                         \
-        size_t i, begin, end;                                                                      \
+        type sum[SHMEMX_PIECE];                                                                    \
+        size_t i, k, begin, end;                                                                   \
         int m, status;                                                                             \
         if (t == 0) {                                                                              \
             return SHMEMX_INVALID;                                                                 \
@@ -258,14 +260,26 @@ enum { SHMEMX_SUM, SHMEMX_MIN, SHMEMX_MAX, SHMEMX_N_REDUCTIONS };
         begin = shmemx_device_slice(dest, sizeof(type), nreduce, t->my_pe, t->n_pes);              \
         end = shmemx_device_slice(dest, sizeof(type), nreduce, t->my_pe + 1, t->n_pes);            \
         shmemx_device_clean_members(dev, t, &source[begin], (end - begin) * sizeof(type));         \
-        for (i = begin; i < end; i++) {                                                            \
-            type a = *(SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[0]);          \
+        for (i = begin; i < end; i += SHMEMX_PIECE) {                                              \
+            size_t n = end - i;                                                                    \
+            n = n < SHMEMX_PIECE ? n : (size_t)SHMEMX_PIECE;                                       \
+            SHMEMX_GM const type *from =                                                           \
+                (SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[0]);                \
+            for (k = 0; k < n; k++) {                                                              \
+                sum[k] = from[k];                                                                  \
+            }                                                                                      \
             for (m = 1; m < t->n_pes; m++) {                                                       \
-                type b = *(SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[m]);      \
-                a = (type)(result);                                                                \
+                from = (SHMEMX_GM const type *)shmemx_device_ptr(dev, &source[i], pes[m]);         \
+                for (k = 0; k < n; k++) {                                                          \
+                    type a = sum[k], b = from[k];                                                  \
+                    sum[k] = (type)(result);                                                       \
+                }                                                                                  \
             }                                                                                      \
             for (m = 0; m < t->n_pes; m++) {                                                       \
-                *(SHMEMX_GM type *)shmemx_device_ptr(dev, &dest[i], pes[m]) = a;                   \
+                SHMEMX_GM type *to = (SHMEMX_GM type *)shmemx_device_ptr(dev, &dest[i], pes[m]);   \
+                for (k = 0; k < n; k++) {                                                          \
+                    to[k] = sum[k];                                                                \
+                }                                                                                  \
             }                                                                                      \
         }                                                                                          \
         shmemx_device_clean_members(dev, t, &dest[begin], (end - begin) * sizeof(type));           \

@@ -324,6 +324,23 @@ static void signalling(shmemx_device_t *dev, int core)
         check(wrong == 0, #T " sum in place: %d wrong", wrong);              \
     }
 
+/* Many elements for each member, and not equally many. */
+static void long_reduce(shmemx_device_t *dev, int team, int me, int n)
+{
+    enum { COUNT = LARGE / sizeof(int) - 3 };
+    int *to = (int *)(void *)large, *from = (int *)(void *)copy, wrong = 0;
+    fine(shmemx_device_team_sync(dev, team));
+    for (int i = 0; i < COUNT; i++) {
+        from[i] = i + me;
+    }
+    fine(shmemx_device_int_sum_reduce(dev, team, to, from, COUNT));
+    fine(shmemx_device_int_max_reduce(dev, team, from, from, COUNT));
+    for (int i = 0; i < COUNT; i++) {
+        wrong += to[i] != n * i + n * (n - 1) / 2 || from[i] != i + n - 1;
+    }
+    check(wrong == 0, "%d of %d wrong", wrong, COUNT);
+}
+
 static void collectives(shmemx_device_t *dev, int core)
 {
     int team = now.team;
@@ -334,6 +351,7 @@ static void collectives(shmemx_device_t *dev, int core)
     }
     SHMEMI_FOR_RMA(TYPED_COLL, )
     SHMEMI_FOR_COMPARE(TYPED_REDUCE, )
+    long_reduce(dev, team, me, n);
 }
 
 static void wrong_arguments(shmemx_device_t *dev, int core)
