@@ -87,6 +87,11 @@ SHMEMX_DEVICE void shmemx_relax(void)
 #endif
 }
 
+SHMEMX_DEVICE void shmemx_own_soon(const void *word)
+{
+    (void)word;
+}
+
 SHMEMX_DEVICE uint64_t shmemx_now_ns(void)
 {
     uint64_t now;
@@ -232,6 +237,16 @@ SHMEMX_DEVICE void shmemx_relax(void)
     __builtin_ia32_pause();
 #elif defined __aarch64__
     __asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+/* A word that this thread is about to write: its cache line comes meanwhile. */
+SHMEMX_DEVICE void shmemx_own_soon(const void *word)
+{
+#if defined __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)word));
+#else
+    __builtin_prefetch(word, 1);
 #endif
 }
 

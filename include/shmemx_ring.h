@@ -396,6 +396,14 @@ SHMEMX_DEVICE int shmemx_reserve(SHMEMX_GM shmemx_producer_t *ring, uint64_t *ti
     return SHMEMX_OK;
 }
 
+/* Where the command of a ticket goes. */
+SHMEMX_DEVICE SHMEMX_GM shmemx_slot_t *shmemx_slot_of(SHMEMX_GM const shmemx_producer_t *ring,
+                                                      uint64_t ticket)
+{
+    return (SHMEMX_GM shmemx_slot_t *)(uintptr_t)ring->slot +
+           (ticket & ((1ull << ring->log2_slots) - 1));
+}
+
 /* Put a command into the ring. */
 SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_command_t *cmd,
                               uint64_t *ticket)
@@ -407,8 +415,7 @@ SHMEMX_DEVICE int shmemx_post(SHMEMX_GM shmemx_producer_t *ring, const shmemx_co
     }
     shmemx_encode(cmd, w);
     shmemx_seal(w, *ticket, ring->log2_slots);
-    SHMEMX_GM shmemx_slot_t *slot = (SHMEMX_GM shmemx_slot_t *)(uintptr_t)ring->slot +
-                                    (*ticket & ((1ull << ring->log2_slots) - 1));
+    SHMEMX_GM shmemx_slot_t *slot = shmemx_slot_of(ring, *ticket);
     shmemx_store(&slot->w[0], w[0]);
     shmemx_store(&slot->w[1], w[1]);
     shmemx_store(&slot->w[2], w[2]);
@@ -467,6 +474,8 @@ SHMEMX_DEVICE int shmemx_reply_wait(SHMEMX_GM shmemx_producer_t *ring, uint32_t 
             return status; /* the slot stays taken: the answer may still come */
         }
     }
+    /* Who has waited for an answer often has another question. */
+    shmemx_own_soon(shmemx_slot_of(ring, shmemx_load(&ring->ticket)));
     *value = shmemx_load_acquire(&reply->value);
     if (wait.gives != shmemx_load(&ring->gives)) {
         shmemx_store(&ring->gives, wait.gives);

@@ -169,11 +169,14 @@ static void dispatch(struct shmi_engine_ring *of, uint64_t ticket, const shmemx_
     } else if (cmd->op != SHMEMX_RING_FENCE) {
         shmi_engine_do(of->ctx, cmd, &value);
     }
-    shmi_ring_retire(&of->ring, ticket);
-    if (cmd->op == SHMEMX_RING_QUIET) {
+    if (cmd->op == SHMEMX_RING_QUIET) { /* who asks again after the answer need not ask */
+        shmi_ring_retire(&of->ring, ticket);
         shmi_ring_publish(&of->ring);
+        shmi_ring_reply(&of->ring, cmd, ticket, value, SHMEMX_OK);
+        return;
     }
     shmi_ring_reply(&of->ring, cmd, ticket, value, SHMEMX_OK);
+    shmi_ring_retire(&of->ring, ticket);
 }
 
 /* Of a ring in device memory: who posts is attached, or has left word of how much. */
@@ -196,7 +199,8 @@ static unsigned serve(struct shmi_engine_ring *of)
     if (of->owner->far_len != 0 && may_have_come(of)) {
         shmi_ring_fetch(&of->ring, PASS);
     }
-    while (!of->dead && n < PASS && (rc = shmi_ring_take(&of->ring, &cmd, &ticket)) == 1) {
+    while (!of->dead && n < PASS && shmi_ring_beckons(&of->ring) &&
+           (rc = shmi_ring_take(&of->ring, &cmd, &ticket)) == 1) {
         dispatch(of, ticket, &cmd);
         n++;
     }

@@ -52,9 +52,9 @@ void shmi_engine_prepare(void)
     }
 }
 
-static bool uses(unsigned op, char what)
+static inline bool has(uint32_t words, char what)
 {
-    return (letters[op] >> (what - 'a') & 1) != 0;
+    return (words >> (what - 'a') & 1) != 0;
 }
 
 /* The object that a place names, in this PE's terms; NULL where len bytes are not symmetric. */
@@ -131,16 +131,20 @@ int shmi_engine_check(const struct shmi_kernels *kernels, const shmemx_command_t
     if (cmd->op >= SHMEMX_RING_N_OPS) {
         return SHMEMX_UNSUPPORTED;
     }
-    if (!is_whole(cmd) || (uses(cmd->op, 'p') && cmd->pe >= (uint32_t)shmi_job.n_pes) ||
-        (uses(cmd->op, 't') &&
+    uint32_t words = letters[cmd->op];
+    if (words == 0) {
+        return SHMEMX_OK;
+    }
+    if (!is_whole(cmd) || (has(words, 'p') && cmd->pe >= (uint32_t)shmi_job.n_pes) ||
+        (has(words, 't') &&
          (cmd->team >= kernels->n_teams || kernels->team[cmd->team] == NULL))) {
         return SHMEMX_INVALID;
     }
     bool in_signal_only = cmd->op == SHMEMX_RING_PUT_SIGNAL && cmd->length == 0;
-    if (uses(cmd->op, 'r') && !in_signal_only && object_at(cmd->remote, extent_of(cmd)) == NULL) {
+    if (has(words, 'r') && !in_signal_only && object_at(cmd->remote, extent_of(cmd)) == NULL) {
         return SHMEMX_INVALID;
     }
-    bool names_local = uses(cmd->op, 'a') && cmd->length != 0;
+    bool names_local = has(words, 'a') && cmd->length != 0;
     if (cmd->op == SHMEMX_RING_AMO) {
         names_local = (cmd->flags & SHMEMX_RING_FETCH) != 0;
     }
@@ -149,7 +153,8 @@ int shmi_engine_check(const struct shmi_kernels *kernels, const shmemx_command_t
 
 bool shmi_engine_is_local(const shmemx_command_t *cmd)
 {
-    if (uses(cmd->op, 'a') && cmd->length != 0 && shmi_accelerator.npu != NULL &&
+    uint32_t words = letters[cmd->op];
+    if (has(words, 'a') && cmd->length != 0 && shmi_accelerator.npu != NULL &&
         shmi_accelerator.device->owns(shmi_accelerator.npu, (const void *)(uintptr_t)cmd->local)) {
         return false;
     }
@@ -161,7 +166,7 @@ bool shmi_engine_is_local(const shmemx_command_t *cmd)
     case SHMEMX_RING_AMO:
         return shmi_reach_amo(object_at(cmd->remote, cmd->type), pe) != NULL;
     default:
-        return !uses(cmd->op, 'r') || shmi_reach(object_at(cmd->remote, 0), pe) != NULL;
+        return !has(words, 'r') || shmi_reach(object_at(cmd->remote, 0), pe) != NULL;
     }
 }
 

@@ -66,6 +66,14 @@ int shmi_ring_attach(struct shmi_ring *ring, void *here);
 void shmi_ring_set_far(struct shmi_ring *ring, void *far, shmi_ring_copy *copy);
 void shmi_ring_fetch(struct shmi_ring *ring, unsigned n);
 
+/* May the next command be there?  All that an idle engine looks at. */
+static inline bool shmi_ring_beckons(const struct shmi_ring *ring)
+{
+    const shmemx_slot_t *slot = &ring->slot[ring->next & ((1ull << ring->log2_slots) - 1)];
+    uint64_t lap = shmemx_lap(ring->next, ring->log2_slots);
+    return ((shmemx_load(&slot->w[SHMEMX_RING_WORDS - 1]) ^ lap) & SHMEMX_RING_LAP) == 0;
+}
+
 /* The next command: 1.  0: there is none, or too many are in flight.  -EBADMSG, after logging, if
  * the slot holds another ticket than it must: the ring cannot be used any more. */
 int shmi_ring_take(struct shmi_ring *ring, shmemx_command_t *cmd, uint64_t *ticket);
