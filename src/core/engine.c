@@ -30,7 +30,10 @@ enum {
                                  one where they took it when it was last given away ... */
     YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
     NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
-    SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it */
+    SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it, but no thread of the host that
+                                 posts without one; so it sleeps so long, or ... */
+    SLEEP_SHARE = 4,          /* ... for this part of its rest so far, ... */
+    SLEEP_TOP_NS = 200000000, /* ... but never longer */
     LINGER_NS = 20000 * 1000, /* where launches are not seen: a kernel may still run, or come ... */
     UNSEEN_NS = 2000 * 1000,  /* ... and later its first command waits so long at most */
     TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
@@ -46,7 +49,8 @@ static struct {
     bool runs;
     uint32_t stop;
     uint32_t wanted; /* somebody waits for the lock: let it go */
-    uint32_t asleep; /* futex */
+    uint32_t woken;  /* futex: counts the wakings */
+    bool sleeps;     /* it has to be told of them */
     bool gives;      /* kernels need the engine's core; its own */
     struct shmi_worker lane;
 } engine = {.lock = PTHREAD_MUTEX_INITIALIZER, .start = PTHREAD_MUTEX_INITIALIZER};
@@ -259,6 +263,9 @@ static bool is_busy(const struct shmi_kernels *kernels, uint64_t idle_ns)
         return true;
     }
     for (; kernels != NULL; kernels = kernels->next) {
+        if (kernels->n_meetings != 0) {
+            return true;
+        }
         for (unsigned i = 0; i < kernels->n_cores; i++) {
             if (shmi_load_relaxed(&kernels->producer[i].attached) != 0) {
                 return true;
@@ -268,30 +275,42 @@ static bool is_busy(const struct shmi_kernels *kernels, uint64_t idle_ns)
     return false;
 }
 
-/* Has somebody? */
-static bool sleep_until_woken(uint64_t ns)
+/* Unless it has been woken since `woken` was what it says.  Has somebody woken it? */
+static bool sleep_until_woken(uint32_t woken, uint64_t ns)
 {
     struct timespec time = {.tv_nsec = (long)ns};
-    shmi_store_release(&engine.asleep, 1);
-    syscall(SYS_futex, &engine.asleep, FUTEX_WAIT_PRIVATE, 1, &time, NULL, 0);
-    return __atomic_exchange_n(&engine.asleep, 0, __ATOMIC_ACQ_REL) == 0;
+    __atomic_store_n(&engine.sleeps, true, __ATOMIC_SEQ_CST); /* before the look at woken */
+    syscall(SYS_futex, &engine.woken, FUTEX_WAIT_PRIVATE, woken, &time, NULL, 0);
+    __atomic_store_n(&engine.sleeps, false, __ATOMIC_RELAXED);
+    return shmi_load_acquire(&engine.woken) != woken;
 }
 
 void shmi_engine_wake(void)
 {
-    if (__atomic_exchange_n(&engine.asleep, 0, __ATOMIC_ACQ_REL) != 0) {
-        syscall(SYS_futex, &engine.asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    __atomic_fetch_add(&engine.woken, 1, __ATOMIC_SEQ_CST); /* before the look at sleeps */
+    if (__atomic_load_n(&engine.sleeps, __ATOMIC_SEQ_CST)) {
+        syscall(SYS_futex, &engine.woken, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
 }
 
-/* Is there reason to be quick again? */
-static bool idle(uint64_t idle_ns, uint64_t spin_ns, bool busy)
+/* How long an engine sleeps for whose kernels none is known to run. */
+static uint64_t sleep_of(uint64_t idle_ns)
+{
+    if (shmi_accelerator.facts.unseen) {
+        return UNSEEN_NS;
+    }
+    uint64_t ns = shmi_max(idle_ns / SLEEP_SHARE, SLEEP_NS);
+    return shmi_min(ns, SLEEP_TOP_NS);
+}
+
+/* Is there reason to be quick again?  woken: before it was found out whether it is busy. */
+static bool idle(uint32_t woken, uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
     if (!busy) {
-        return sleep_until_woken(shmi_accelerator.facts.unseen ? UNSEEN_NS : SLEEP_NS);
+        return sleep_until_woken(woken, sleep_of(idle_ns));
     }
     if (idle_ns >= YIELD_NS) {
-        return sleep_until_woken(NAP_NS);
+        return sleep_until_woken(woken, NAP_NS);
     }
     if (idle_ns >= spin_ns) {
         engine.gives = shmemx_give_way() != 0;
@@ -372,6 +391,7 @@ static void *run_engine(void *unused)
         shmi_accelerator.device->enter(shmi_accelerator.npu);
     }
     for (unsigned round = 0; shmi_load_acquire(&engine.stop) == 0; round++) {
+        uint32_t woken = shmi_load_acquire(&engine.woken);
         bool looks = round % 64 == 0 || !busy;
         uint64_t now = idle_since == 0 && !looks ? 0 : shmi_now_ns();
         uint64_t idle_ns = idle_since == 0 || now < idle_since ? 0 : now - idle_since;
@@ -394,7 +414,7 @@ static void *run_engine(void *unused)
             continue;
         }
         idle_since = idle_since == 0 ? shmi_now_ns() : idle_since;
-        idle_since = idle(idle_ns, spin_ns, busy) ? 0 : idle_since;
+        idle_since = idle(woken, idle_ns, spin_ns, busy) ? 0 : idle_since;
     }
     return NULL;
 }
