@@ -104,9 +104,37 @@ int shmemx_stream_sync(shmemx_stream_t stream)
 }
 PSHMEM(x_stream_sync)
 
+/* Behind a symmetric device heap lies what others have of the device, and a copy would not notice. */
+static void check_within(const char *who, const char *argument, const void *addr, size_t len,
+                         const char *heap, int pe)
+{
+    size_t heap_len = shmi_segments[SHMI_SEGMENT_DEVICE].len;
+    size_t offset = (uintptr_t)addr - (uintptr_t)heap;
+    if (heap != NULL && offset < heap_len && len > heap_len - offset) {
+        shmi_fatal(
+            "%s: %s %p and the %zu bytes from there go %zu bytes beyond the symmetric device "
+            "heap of PE %d, which ends at %p",
+            who, argument, addr, len, len - (heap_len - offset), pe,
+            (const void *)(heap + heap_len));
+    }
+}
+
+static void check_range(const char *who, const char *argument, const void *addr, size_t len)
+{
+    if (!shmi_hbm_is(addr)) {
+        return;
+    }
+    check_within(who, argument, addr, len, shmi_segments[SHMI_SEGMENT_DEVICE].base, shmi_job.my_pe);
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        check_within(who, argument, addr, len, shmi_hbm_peers[pe].map, pe);
+    }
+}
+
 int shmemx_memcpy(void *dst, const void *src, size_t len)
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
+    check_range(__func__, "dst", dst, len);
+    check_range(__func__, "src", src, len);
     shmi_accelerator.device->copy(npu, dst, src, len);
     return 0;
 }
@@ -115,6 +143,8 @@ PSHMEM(x_memcpy)
 int shmemx_memcpy_on_stream(void *dst, const void *src, size_t len, shmemx_stream_t stream)
 {
     struct shmi_npu *npu = shmi_npu_enter(__func__);
+    check_range(__func__, "dst", dst, len);
+    check_range(__func__, "src", src, len);
     int rc = shmi_accelerator.device->stream_copy(npu, stream, dst, src, len);
     return shmi_on_stream_result(__func__, stream, rc);
 }

@@ -213,8 +213,12 @@ static void report(const struct shmi_waiting *waiting, uint64_t waited_ns)
     char whom[32] = "any PE";
     char doing[160] = "";
     char word[64] = "";
+    char value[128] = "";
     uint64_t offset = 0;
     const char *place = place_of(waiting->addr, &offset);
+    if (waiting->tell != NULL) {
+        waiting->tell(waiting, value, sizeof(value));
+    }
     if (waiting->pe >= 0) {
         snprintf(whom, sizeof(whom), "PE %d", waiting->pe);
     }
@@ -227,8 +231,8 @@ static void report(const struct shmi_waiting *waiting, uint64_t waited_ns)
     } else if (waiting->pe >= 0) {
         describe_pe(waiting->pe, "", doing, sizeof(doing));
     }
-    shmi_warn("waiting for %lu s in %s for %s%s%s (SHMEM_WATCHDOG=0 ends these reports)",
-              (unsigned long)(waited_ns / SECOND_NS), waiting->who, whom, word, doing);
+    shmi_warn("waiting for %lu s in %s for %s%s%s%s (SHMEM_WATCHDOG=0 ends these reports)",
+              (unsigned long)(waited_ns / SECOND_NS), waiting->who, whom, word, value, doing);
 }
 
 /* Has the process ended?  A pidfd tells, also while nobody has collected it. */

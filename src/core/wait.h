@@ -32,6 +32,8 @@ struct shmi_waiting {
     int pe;           /* the PE of the world that is waited for, or -1: anybody */
     bool in_queue;    /* of a lock: pe is the one before this PE, or the lock's holder */
     bool (*done)(struct shmi_waiting *waiting); /* has it come?  May be called at any time */
+    /* For people, after the word: what it is and what is wanted; or NULL. */
+    void (*tell)(const struct shmi_waiting *waiting, char *text, size_t len);
 };
 
 /* Returns when done() says so.  Never returns if that cannot happen any more: the job is ended. */

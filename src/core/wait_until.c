@@ -7,6 +7,7 @@
  * leaves just a load and a compare.
  */
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/base/atomic.h"
 #include "core/base/export.h"
@@ -85,6 +86,31 @@ static uint64_t key_in_place(const void *ivar, struct kind kind)
     return key_of(&here, kind, false);
 }
 
+static void write_number(char *text, size_t len, uint64_t key, struct kind kind)
+{
+    if (kind.is_signed) {
+        snprintf(text, len, "%ld", (long)(key ^ SIGN));
+    } else {
+        snprintf(text, len, "%lu", (unsigned long)key);
+    }
+}
+
+/* For people: "it is 3, to become 5 or more". */
+static void write_wish(char *text, size_t len, struct kind kind, uint64_t seen, int cmp,
+                       uint64_t key)
+{
+    static const char *const ways[][2] = {
+        [SHMEM_CMP_EQ] = {"", ""},           [SHMEM_CMP_NE] = {"other than ", ""},
+        [SHMEM_CMP_LT] = {"less than ", ""}, [SHMEM_CMP_LE] = {"", " or less"},
+        [SHMEM_CMP_GT] = {"more than ", ""}, [SHMEM_CMP_GE] = {"", " or more"},
+    };
+    char is[24];
+    char wanted[24];
+    write_number(is, sizeof(is), seen, kind);
+    write_number(wanted, sizeof(wanted), key, kind);
+    snprintf(text, len, "it is %s, to become %s%s%s", is, ways[cmp][0], wanted, ways[cmp][1]);
+}
+
 struct single {
     struct shmi_waiting base;
     const void *ivar;
@@ -101,11 +127,18 @@ static bool single_holds(struct shmi_waiting *waiting)
     return compare(single->seen, single->cmp, single->key);
 }
 
+static void tell_single(const struct shmi_waiting *waiting, char *text, size_t len)
+{
+    const struct single *single = (const struct single *)waiting;
+    snprintf(text, len, ": ");
+    write_wish(text + 2, len - 2, single->kind, single->seen, single->cmp, single->key);
+}
+
 static uint64_t wait_slowly(const char *who, const void *ivar, struct kind kind, int cmp,
                             uint64_t key)
 {
     struct single single = {
-        .base = {.who = who, .addr = ivar, .pe = -1, .done = single_holds},
+        .base = {.who = who, .addr = ivar, .pe = -1, .done = single_holds, .tell = tell_single},
         .ivar = ivar,
         .kind = kind,
         .cmp = cmp,
@@ -173,6 +206,22 @@ static bool holds(const struct several *several, size_t i)
     uint64_t seen = key_in_place(several->ivars + i * several->kind.size, several->kind);
     uint64_t key = key_of(several->values + i * several->stride, several->kind, false);
     return compare(seen, several->cmp, key);
+}
+
+/* The first of those that take part says what kind of thing is awaited. */
+static void tell_several(const struct shmi_waiting *waiting, char *text, size_t len)
+{
+    const struct several *several = (const struct several *)waiting;
+    size_t i = 0;
+    while (i < several->nelems && !takes_part(several, i)) {
+        i++;
+    }
+    if (i < several->nelems) {
+        uint64_t seen = key_in_place(several->ivars + i * several->kind.size, several->kind);
+        uint64_t key = key_of(several->values + i * several->stride, several->kind, false);
+        int n = snprintf(text, len, ": one of %zu variables; number %zu: ", several->n_asked, i);
+        write_wish(text + n, len - (size_t)n, several->kind, seen, several->cmp, key);
+    }
 }
 
 /* Look at all of them. */
@@ -256,6 +305,7 @@ static size_t wait_any(struct several several)
     begin(&several);
     several.base.done = is_found;
     if (!is_found(&several.base)) {
+        several.base.tell = tell_several;
         shmi_wait(&several.base);
     }
     return several.held;
@@ -266,6 +316,7 @@ static size_t wait_some(struct several several)
     begin(&several);
     several.base.done = is_surveyed;
     if (!is_surveyed(&several.base)) {
+        several.base.tell = tell_several;
         shmi_wait(&several.base);
     }
     return several.n_held;

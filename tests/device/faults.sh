@@ -32,6 +32,8 @@ unset SHMEM_SIM_TIMEOUT
 wrong call 'shmem_barrier_all' 'by a kernel'
 wrong outside 'PE 1' 'shmem_long_p' '0x' 'not in the symmetric device heap'
 wrong beyond 'PE 1' 'address 0x' 'of the device, where no memory is allocated'
+wrong long_copy 'PE 1' 'shmemx_memcpy: src 0x' 'the 9 bytes' 'go 1 bytes beyond' 'ends at 0x'
+wrong long_stream_copy 'PE 1' 'shmemx_memcpy_on_stream: dst 0x' 'the 9 bytes' 'ends at 0x'
 wrong freed_twice shmem_free 0x 'freed before'
 wrong no_stream shmemx_stream_create 'no device is open' shmemx_device_open
 wrong no_device shmemx_barrier_all_on_stream 'no device is open' shmemx_device_open

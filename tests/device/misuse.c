@@ -135,6 +135,30 @@ static void beyond(void)
     sync_stream();
 }
 
+/* A byte too many, from the heap's last word and on; PEs have their heaps side by side. */
+static size_t heap_rest(void)
+{
+    shmemx_device_info_t info;
+    shmemx_device_query(&info);
+    return info.heap_size - sizeof(*device);
+}
+
+static void long_copy(void)
+{
+    char here[sizeof(*device) + 1];
+    char *last = (char *)device + heap_rest();
+    shmemx_memcpy(here, last, sizeof(*device)); /* all of these are there */
+    shmemx_memcpy(here, last, sizeof(here));
+}
+
+static void long_stream_copy(void)
+{
+    char here[sizeof(*device) + 1] = {0};
+    shmemx_memcpy_on_stream((char *)device + heap_rest(), here, sizeof(here),
+                            SHMEMX_STREAM_DEFAULT);
+    sync_stream();
+}
+
 /* What all PEs do. */
 static void freed(void)
 {
@@ -255,6 +279,8 @@ static const struct {
     {"killed", killed, 0, 1},
     {"outside", outside, 0, 1},
     {"beyond", beyond, 0, 1},
+    {"long_copy", long_copy, 0, 1},
+    {"long_stream_copy", long_stream_copy, 0, 1},
     {"freed", freed, 1, 1},
     {"freed_twice", freed_twice, 1, 1},
     {"no_stream", no_stream, 1, 0},

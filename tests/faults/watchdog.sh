@@ -21,6 +21,8 @@ stuck() {
     check "others: $1: nothing is left" nothing_left
 }
 stuck wait shmem_long_wait_until
+check "and what the variable is, and has to become" line_has 'PE 0: .*shmem_long_wait_until' \
+    'data \+ 0x[0-9a-f]*\): it is 0, to become 1 '
 stuck barrier shmem_barrier_all
 check "the barrier's report names the PE that is missing" \
     line_has shmem_barrier_all 'PE 1([^0-9]|$)'
