@@ -104,7 +104,7 @@ int shmemx_stream_sync(shmemx_stream_t stream)
 }
 PSHMEM(x_stream_sync)
 
-/* Behind a symmetric device heap lies what others have of the device, and a copy would not notice. */
+/* Behind a symmetric device heap lies what others have of the device; a copy would not notice. */
 static void check_within(const char *who, const char *argument, const void *addr, size_t len,
                          const char *heap, int pe)
 {

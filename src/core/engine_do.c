@@ -136,8 +136,7 @@ int shmi_engine_check(const struct shmi_kernels *kernels, const shmemx_command_t
         return SHMEMX_OK;
     }
     if (!is_whole(cmd) || (has(words, 'p') && cmd->pe >= (uint32_t)shmi_job.n_pes) ||
-        (has(words, 't') &&
-         (cmd->team >= kernels->n_teams || kernels->team[cmd->team] == NULL))) {
+        (has(words, 't') && (cmd->team >= kernels->n_teams || kernels->team[cmd->team] == NULL))) {
         return SHMEMX_INVALID;
     }
     bool in_signal_only = cmd->op == SHMEMX_RING_PUT_SIGNAL && cmd->length == 0;
