@@ -24,8 +24,9 @@
 
 #define MAX_CANDIDATES 8
 
-/* What a PE says of one candidate; its address follows. */
+/* What a PE says of one candidate; its address follows.  Another PE may have other candidates. */
 struct offer {
+    char name[16];
     int32_t status; /* 0, or -errno */
     uint32_t address_len;
     uint64_t key[SHMI_HOST_SEGMENTS];
@@ -40,6 +41,7 @@ static struct {
     struct offer offers[MAX_CANDIDATES];
     struct shmi_blob addresses[MAX_CANDIDATES];
     int n;
+    char lacking[1024]; /* why none of them is the job's, in words */
 } candidates;
 
 static bool is_mixed; /* with some PE */
@@ -97,6 +99,7 @@ static void list_candidates(void)
 {
     bool by_name = strcmp(shmi_config.transport, "auto") != 0;
     candidates.n = 0;
+    candidates.lacking[0] = '\0';
     if (by_name) {
         candidates.names[candidates.n++] = shmi_config.transport;
         return;
@@ -154,6 +157,7 @@ static void try_candidate(int i)
     struct shmi_network *network = &candidates.networks[i];
     struct offer *offer = &candidates.offers[i];
     *offer = (struct offer){.status = 0};
+    snprintf(offer->name, sizeof(offer->name), "%s", candidates.names[i]);
     candidates.addresses[i] = (struct shmi_blob){.bytes = NULL};
     offer->status = shmi_transport_open(network, candidates.names[i], &shmi_services,
                                         shmi_job.my_pe, shmi_job.n_pes);
@@ -188,20 +192,35 @@ static struct shmi_blob pack_offers(void)
     return blob;
 }
 
-/* The i-th offer of a PE, and the address behind it. */
+/* What a PE offers of the i-th candidate, and the address behind it. */
 static struct offer offer_of(const struct shmi_blob *blob, int i, struct shmi_blob *address)
 {
-    char *at = blob->bytes;
     struct offer offer;
-    for (;;) {
+    char *end = (char *)blob->bytes + blob->len;
+    for (char *at = blob->bytes; at != end; at += offer.address_len) {
         memcpy(&offer, at, sizeof(offer));
         at += sizeof(offer);
-        if (i-- == 0) {
+        if (strcmp(offer.name, candidates.names[i]) == 0) {
             *address = (struct shmi_blob){.bytes = at, .len = offer.address_len};
             return offer;
         }
-        at += offer.address_len;
     }
+    return (struct offer){.status = -EINVAL, .facts.what = "its SHMEM_TRANSPORT is another"};
+}
+
+/* Why a candidate is not the job's. */
+static void note(int i, int pe, const struct offer *offer)
+{
+    bool asked = strcmp(shmi_config.transport, "auto") != 0;
+    if (shmi_job.my_pe == 0 && (asked || shmi_debugging)) {
+        shmi_log(asked ? SHMI_ERROR : SHMI_DEBUG, __FILE__, __LINE__,
+                 "SHMEM_TRANSPORT=%s is not usable on PE %d: %s: %s", candidates.names[i], pe,
+                 offer->facts.what, strerror(-offer->status));
+    }
+    size_t len = strlen(candidates.lacking);
+    snprintf(candidates.lacking + len, sizeof(candidates.lacking) - len, "%s%s on PE %d: %s: %s",
+             len == 0 ? "" : "; ", candidates.names[i], pe, offer->facts.what,
+             strerror(-offer->status));
 }
 
 /* The first candidate that no PE lacks, or -1; says why the others are not it. */
@@ -220,12 +239,7 @@ static int choose(const struct shmi_blob *blobs)
         if (pe == shmi_job.n_pes) {
             return i;
         }
-        bool asked = strcmp(shmi_config.transport, "auto") != 0;
-        if (shmi_job.my_pe == 0 && (asked || shmi_debugging)) {
-            shmi_log(asked ? SHMI_ERROR : SHMI_DEBUG, __FILE__, __LINE__,
-                     "SHMEM_TRANSPORT=%s is not usable on PE %d: %s: %s", candidates.names[i], pe,
-                     offer.facts.what, strerror(-offer.status));
-        }
+        note(i, pe, &offer);
     }
     return -1;
 }
@@ -279,7 +293,7 @@ bool shmi_network_is_mixed_with(int pe)
 static int refuse(void)
 {
     if (shmi_job.my_pe == 0 && strcmp(shmi_config.transport, "auto") == 0) {
-        shmi_error("no network reaches all PEs; SHMEM_DEBUG=1 says what was tried");
+        shmi_error("no network reaches all PEs; %s", candidates.lacking);
     }
     shmi_job_fence();
     return -ENODEV;

@@ -80,6 +80,13 @@ bad_cable() {
     "$lab" delay host2 off
 }
 
+# One line that says why, also where nothing was asked for by name.
+no_network() {
+    job --timeout 60 --hosts 2 -n 2 -x SHMEM_OFI_PROVIDER=nosuch "$fault" exit=0 sleep
+    check "no provider for two hosts: the job fails" no status_is 0
+    check "and one line says why" says 'no network reaches all PEs.*SHMEM_OFI_PROVIDER=nosuch'
+}
+
 # The software NPUs of different hosts.
 devices() {
     for program in memory rma atomics signals collectives streams; do
@@ -161,7 +168,7 @@ command -v mpirun >/dev/null || {
     echo "1..0 # SKIP there is no mpirun"
     exit 0
 }
-for part in ${LAB_PARTS:-several_hosts devices bad_cable lost_pe lost_network}; do
+for part in ${LAB_PARTS:-several_hosts no_network devices bad_cable lost_pe lost_network}; do
     $part
 done
 finish
