@@ -67,22 +67,6 @@ static void print_job(void)
            shmi_segment_heap_len(), shmi_segments[SHMI_SEGMENT_DATA].len);
 }
 
-static void print_device(void)
-{
-    enum { PEERS_MOST = 16 };
-    char text[96];
-    if (!shmi_npu_is_on()) {
-        printf("device       none: SHMEM_DEVICE or SHMEM_DEVICE_SIZE ask for one\n");
-        return;
-    }
-    printf("device       %s: %s\n", shmi_accelerator.device->name, shmi_accelerator.facts.what);
-    printf("device heap  %zu bytes on each PE\n", shmi_segments[SHMI_SEGMENT_DEVICE].len);
-    for (int pe = 0; pe < shmi_job.n_pes && pe < PEERS_MOST; pe++) {
-        shmi_npu_describe_peer(pe, text, sizeof(text));
-        printf("%-12s     PE %d's: %s\n", "", pe, text);
-    }
-}
-
 static void print_networks(void)
 {
     for (int i = 0; shmi_transport_names[i] != NULL; i++) {
@@ -105,7 +89,7 @@ static void print_all(void)
     printf("modules      %s/npushmem\n", SHMI_LIBDIR);
     print_machine();
     print_job();
-    print_device();
+    shmi_npu_print(stdout);
     print_networks();
     printf("\n");
     shmi_config_print(stdout);

@@ -16,6 +16,7 @@
 #include "core/hbm_agent.h"
 #include "core/memory.h"
 #include "core/network.h"
+#include "core/npu_trial.h"
 #include "core/on_stream.h"
 #include "core/segment.h"
 #include "core/setup.h"
@@ -42,6 +43,12 @@ static struct {
     bool created;
     bool exposed; /* to the network */
 } npu;
+
+bool shmi_npu_is_near(const char *device, int pe)
+{
+    return shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL && /* on this node */
+           strcmp(device, shmi_accelerator.device->name) == 0;
+}
 
 static bool is_wanted(void)
 {
@@ -129,6 +136,8 @@ static struct offer make_memory(void)
     mine.status = device->start(shmi_accelerator.npu, shmi_job.my_pe, local, n_local,
                                 &shmi_accelerator.facts);
     mine.atomics = shmi_accelerator.facts.atomics;
+    int rc = shmi_npu_trial(mine.status == 0);
+    mine.status = mine.status == 0 ? rc : mine.status;
     if (mine.status == 0) {
         mine.status = device->alloc(shmi_accelerator.npu, mine.len, SHMI_HEAP_ALIGN, &base);
     }
@@ -150,13 +159,6 @@ void shmi_npu_create(void)
     }
 }
 
-/* Is its memory where this PE's device may look for it? */
-static bool is_near(const struct offer *offer, int pe)
-{
-    return shmi_segments[SHMI_SEGMENT_HEAP].window[pe].map != NULL && /* on this node */
-           strcmp(offer->name, npu.mine.name) == 0;
-}
-
 static int take_offer(const struct offer *offer, int pe)
 {
     struct shmi_segment *seg = &shmi_segments[SHMI_SEGMENT_DEVICE];
@@ -171,10 +173,22 @@ static int take_offer(const struct offer *offer, int pe)
     shmi_hbm_peers[pe].by_agent = offer->atomics == 0;
     if (pe == shmi_job.my_pe) {
         shmi_hbm_peers[pe].map = seg->base;
-    } else if (is_near(offer, pe)) {
+    } else if (shmi_npu_is_near(offer->name, pe)) {
         return shmi_accelerator.device->admit(shmi_accelerator.npu, seg->base, &offer->share);
     }
     return 0;
+}
+
+/* How this PE reaches the device memory of another. */
+static void describe_peer(int pe, char *text, size_t len)
+{
+    const struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
+    char way[64];
+    snprintf(way, sizeof(way), "%s", peer->registered ? "the network" : "its PE's agent");
+    if (peer->map != NULL) {
+        shmi_accelerator.device->describe(shmi_accelerator.npu, peer->map, way, sizeof(way));
+    }
+    snprintf(text, len, "%s%s", way, peer->by_agent ? "; atomics: its PE's agent" : "");
 }
 
 /* A PE's memory as it is from here. */
@@ -185,13 +199,13 @@ static int map_pe(const struct offer *offer, int pe)
     if (pe == shmi_job.my_pe) {
         return 0;
     }
-    int rc = is_near(offer, pe)
+    int rc = shmi_npu_is_near(offer->name, pe)
                  ? shmi_accelerator.device->map(shmi_accelerator.npu, &offer->share, &map)
                  : -ENOTSUP;
     if (rc == 0) {
         shmi_hbm_peers[pe].map = map;
     }
-    shmi_npu_describe_peer(pe, text, sizeof(text));
+    describe_peer(pe, text, sizeof(text));
     shmi_debug("device memory of PE %d, on %s: %s", pe, offer->name, text);
     return rc == -ENOTSUP ? 0 : rc;
 }
@@ -307,20 +321,54 @@ struct shmi_npu *shmi_npu_enter(const char *who)
     return shmi_accelerator.npu;
 }
 
-bool shmi_npu_is_on(void)
+/* As "1-3, 5", the PEs from `pe` on whose memory is reached like its; marks them in told. */
+static void print_ranges(FILE *out, int pe, const char *like, bool *told)
 {
-    return shmi_hbm_on;
+    char text[96];
+    const char *comma = "";
+    int first = -1;
+    for (; pe <= shmi_job.n_pes; pe++) {
+        bool same = false;
+        if (pe < shmi_job.n_pes && !told[pe]) {
+            describe_peer(pe, text, sizeof(text));
+            same = strcmp(text, like) == 0;
+            told[pe] = same;
+        }
+        if (same && first < 0) {
+            first = pe;
+        } else if (!same && first >= 0) {
+            fprintf(out, "%s%d", comma, first);
+            if (first != pe - 1) {
+                fprintf(out, "-%d", pe - 1);
+            }
+            comma = ", ";
+            first = -1;
+        }
+    }
 }
 
-void shmi_npu_describe_peer(int pe, char *text, size_t len)
+void shmi_npu_print(FILE *out)
 {
-    const struct shmi_hbm_peer *peer = &shmi_hbm_peers[pe];
-    char way[64];
-    snprintf(way, sizeof(way), "%s", peer->registered ? "the network" : "its PE's agent");
-    if (peer->map != NULL) {
-        shmi_accelerator.device->describe(shmi_accelerator.npu, peer->map, way, sizeof(way));
+    char text[96];
+    bool *told = calloc((size_t)shmi_job.n_pes, sizeof(*told));
+    if (!shmi_hbm_on || told == NULL) {
+        fprintf(out, "device       none: SHMEM_DEVICE or SHMEM_DEVICE_SIZE ask for one\n");
+        free(told);
+        return;
     }
-    snprintf(text, len, "%s%s", way, peer->by_agent ? "; atomics: its PE's agent" : "");
+    fprintf(out, "device       %s: %s\n", shmi_accelerator.device->name,
+            shmi_accelerator.facts.what);
+    fprintf(out, "device heap  %zu bytes on each PE; seen from PE %d:\n",
+            shmi_segments[SHMI_SEGMENT_DEVICE].len, shmi_job.my_pe);
+    for (int pe = 0; pe < shmi_job.n_pes; pe++) {
+        if (!told[pe]) {
+            describe_peer(pe, text, sizeof(text));
+            fprintf(out, "%-12s     PE ", "");
+            print_ranges(out, pe, text, told);
+            fprintf(out, ": %s\n", text);
+        }
+    }
+    free(told);
 }
 
 void shmi_npu_finish(void)

@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+/* Is that PE, with such a device, where this PE's device may look for its memory? */
+bool shmi_npu_is_near(const char *device, int pe);
 
 /* At the start of init, before the library has threads: open what the variables ask for. */
 int shmi_npu_open(void);
@@ -34,9 +38,8 @@ void shmi_npu_require(const char *who);
 /* In a routine that one PE calls alone: the device, for this thread, or the job ends. */
 struct shmi_npu *shmi_npu_enter(const char *who);
 
-/* For people: is there a device, and how does this PE reach the device memory of another? */
-bool shmi_npu_is_on(void);
-void shmi_npu_describe_peer(int pe, char *text, size_t len);
+/* For people: the device, and how this PE reaches the device memory of the others. */
+void shmi_npu_print(FILE *out);
 
 /* All that was put on streams is done; nobody has other PEs' memory any more; and: give everything
  * back.  All PEs call the second together. */

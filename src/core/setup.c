@@ -26,6 +26,7 @@
 #include "core/ctx.h"
 #include "core/exits.h"
 #include "core/fork.h"
+#include "core/hbm.h"
 #include "core/kernels.h"
 #include "core/memory.h"
 #include "core/network.h"
@@ -173,6 +174,9 @@ static void open_all(void)
     shmi_segment_set_open(!shmi_observing);
     shmi_store_relaxed(&shmi_stage, SHMI_RUNNING); /* on_loss looks at it at any time */
     require(shmi_npu_join());
+    if (shmi_config.info && shmi_job.my_pe == 0 && shmi_hbm_on) {
+        shmi_npu_print(stdout);
+    }
     shmi_coll_sync("shmem_init", shmi_team_world);
     shmi_trace_open();
 }

@@ -215,20 +215,18 @@ static bool reaches_host(struct shmi_npu *npu)
     return true;
 }
 
-static void choose_way(struct shmi_npu *npu)
+/* All ways, or the one that the variable names; which of them do is found out with the others. */
+static void read_wish(struct shmi_npu *npu)
 {
     char text[16];
     const char *wish = variable(npu, "ascend_share", text, sizeof(text));
-    enum ascend_way best = ASCEND_FABRIC;
     npu->only = strcmp(wish, "auto") != 0;
-    for (size_t i = 0; i < SHMI_COUNT(ways); i++) {
-        best = strcmp(wish, ways[i].name) == 0 ? (enum ascend_way)i : best;
-    }
-    npu->way = ascend_share_probe(npu, best);
-    if (npu->only && npu->way != best) {
-        ascend_log(npu, SHMI_WARN,
-                   "SHMEM_ASCEND_SHARE=%s is not to be had on this NPU: it shares by %s", wish,
-                   ascend_way_text(npu->way));
+    for (unsigned way = 0; way < SHMI_COUNT(ways); way++) {
+        bool named = strcmp(wish, ways[way].name) == 0;
+        npu->wish = named ? (enum ascend_way)way : npu->wish;
+        if (way < ASCEND_COPY && (named || !npu->only)) {
+            npu->order[npu->n_ways++] = (enum ascend_way)way;
+        }
     }
 }
 
@@ -252,15 +250,15 @@ static void tell_facts(struct shmi_npu *npu, struct shmi_device_facts *facts)
         .cores = cores > 0 ? (unsigned)cores : 1,
         .launches = api->fakeAscendLaunch != NULL,
         .unseen = true,
+        .ways = ASCEND_COPY,
     };
     if (api->aclrtGetMemInfo != NULL) {
         api->aclrtGetMemInfo(ACL_MEM_HBM, &unused, &facts->memory);
     }
     snprintf(facts->what, sizeof(facts->what),
-             "%s, %s of %u, runtime %s; %u vector cores; shares by %s; rings in %s memory%s",
+             "%s, %s of %u, runtime %s; %u vector cores; rings in %s memory%s",
              name == NULL ? "Ascend" : name, npu->title, npu->n_devices, release, facts->cores,
-             ascend_way_text(npu->way), npu->rings ? "host" : "device",
-             npu->rings ? "" : ", looked at by copies");
+             npu->rings ? "host" : "device", npu->rings ? "" : ", looked at by copies");
 }
 
 static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
@@ -278,7 +276,7 @@ static int start_ascend(struct shmi_npu *npu, int my_pe, int local, int n_local,
     }
     npu->pid = pid;
     npu->grain = ascend_grain(npu);
-    choose_way(npu);
+    read_wish(npu);
     npu->rings = reaches_host(npu);
     watch(npu);
     shmi_touch_open(npu, npu->services, is_ours, NULL);
@@ -321,6 +319,8 @@ __attribute__((visibility("default"))) const struct shmi_device shmi_device_asce
     .owns = ascend_owns,
     .alloc_host = ascend_alloc_host,
     .free_host = ascend_free_host,
+    .trial = ascend_trial,
+    .prefer = ascend_prefer,
     .share = ascend_share,
     .admit = ascend_admit,
     .map = ascend_map,

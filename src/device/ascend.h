@@ -8,7 +8,7 @@
  *
  *     memory      physical pages mapped at an address of our own; else aclrtMalloc
  *     sharing     by a fabric handle, by a handle without and with a list of processes, by a key of
- *                 aclrtMalloc's memory; else PEs' agents copy.  NPUs are told to reach each other
+ *                 aclrtMalloc's memory, whichever the others can import; else PEs' agents copy
  *     rings       host memory that kernels reach; else device memory, at which the host looks by
  *                 copies
  *     streams     value writes and waits; else a thread of ours copies and looks
@@ -93,12 +93,14 @@ struct shmi_npu {
     bool counted; /* aclInit has counted us */
     bool bound;   /* the device has counted us, too */
     unsigned serial;
-    int pid;              /* as the driver knows this process */
-    enum ascend_way way;  /* in which this PE shares, */
-    bool only;            /* and in no other */
-    size_t grain;         /* of physical memory */
-    bool rings;           /* kernels reach host memory */
-    pthread_mutex_t lock; /* of changes to regions */
+    int pid;                            /* as the driver knows this process */
+    bool only;                          /* the variable names a way: */
+    enum ascend_way wish;               /* this one */
+    enum ascend_way order[ASCEND_COPY]; /* ways in which this PE shares, */
+    unsigned n_ways;                    /* the first that does */
+    size_t grain;                       /* of physical memory */
+    bool rings;                         /* kernels reach host memory */
+    pthread_mutex_t lock;               /* of changes to regions */
     struct ascend_region *regions;
     uint64_t known_host[ASCEND_KNOWN]; /* granule + 1, atomic */
     pthread_mutex_t far_lock;          /* of copies to and from other processes' memory */
@@ -134,6 +136,8 @@ const char *ascend_way_text(enum ascend_way way);
 /* ---- ascend_memory.c: of this PE ------------------------------------------------------------- */
 
 int ascend_alloc(struct shmi_npu *npu, size_t len, size_t align, void **addr);
+/* A granule for one way of sharing, silently; a code of the runtime's. */
+int ascend_alloc_granule(struct shmi_npu *npu, enum ascend_way way, struct ascend_region **granule);
 void ascend_free(struct shmi_npu *npu, void *addr);
 bool ascend_owns(struct shmi_npu *npu, const void *addr);
 int ascend_alloc_host(struct shmi_npu *npu, size_t len, void **host, void **device);
@@ -149,11 +153,10 @@ void ascend_region_give(struct shmi_npu *npu, struct ascend_region *region);
 struct ascend_region *ascend_region_of(struct shmi_npu *npu, const void *addr);
 void ascend_release(struct shmi_npu *npu, struct ascend_region *region);
 
-/* Physical pages: can they be had, in which grain, of which kind; and those of a region's handle
- * mapped at a multiple of align.  A code of the runtime's. */
+/* Physical pages: can they be had, in which grain; and those of a region's handle mapped at a
+ * multiple of align.  A code of the runtime's. */
 bool ascend_has_pages(const struct shmi_npu *npu);
 size_t ascend_grain(struct shmi_npu *npu);
-struct acl_physical_prop ascend_pages_of(const struct shmi_npu *npu);
 int ascend_map_pages(struct shmi_npu *npu, struct ascend_region *region, size_t align, void **addr);
 
 /* Where the host finds what kernels call addr, if that is pinned memory; else NULL. */
@@ -161,10 +164,10 @@ void *ascend_host_side(struct shmi_npu *npu, const void *addr);
 
 /* ---- ascend_share.c: between PEs of a node --------------------------------------------------- */
 
-/* Find the best way that this device has, no better than the variable says. */
-enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best);
 /* The host's number of this PE's NPU, which every process has its own for; -1: not known. */
 int ascend_physical(struct shmi_npu *npu);
+int ascend_trial(struct shmi_npu *npu, unsigned way, void **addr, struct shmi_share *how);
+void ascend_prefer(struct shmi_npu *npu, const unsigned *ways, unsigned n);
 int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how);
 int ascend_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs);
 int ascend_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr);

@@ -94,6 +94,7 @@ typedef void acl_exception_function(void *info);
     NEED(aclrtDestroyEvent, (void *event))                                                         \
     NEED(aclrtRecordEvent, (void *event, void *stream))                                            \
     NEED(aclrtStreamWaitEvent, (void *stream, void *event))                                        \
+    NEED(aclrtLaunchHostFunc, (void *stream, acl_host_function *fn, void *arg))                    \
     MAY(aclFinalizeReference, (uint64_t *count))                                                   \
     MAY(aclsysGetVersionNum, (char *package, int32_t *version))                                    \
     MAY(aclrtGetDeviceInfo, (uint32_t device, int32_t attribute, int64_t *value))                  \
@@ -107,7 +108,6 @@ typedef void acl_exception_function(void *info);
     MAY(rtEnableP2P, (uint32_t device, uint32_t physical_peer, uint32_t flag))                     \
     MAY(aclrtPointerGetAttributes, (const void *addr, struct acl_pointer_attributes *attributes))  \
     MAY(aclrtCreateEventExWithFlag, (void **event, uint32_t flag))                                 \
-    MAY(aclrtLaunchHostFunc, (void *stream, acl_host_function *fn, void *arg))                     \
     MAY(aclrtValueWrite, (void *word, uint64_t value, uint32_t flag, void *stream))                \
     MAY(aclrtValueWait, (void *word, uint64_t value, uint32_t flag, void *stream))                 \
     MAY(aclrtHostMemMapCapabilities, (uint32_t device, int32_t engine, int32_t *capability))       \

@@ -206,11 +206,6 @@ int ascend_stream_call(struct shmi_npu *npu, struct shmi_stream *stream, void (*
     if (fn == NULL) {
         return -EINVAL;
     }
-    if (npu->api.aclrtLaunchHostFunc == NULL) {
-        ascend_log(npu, SHMI_ERROR,
-                   "this runtime has no aclrtLaunchHostFunc, and without it no calls on streams");
-        return -ENOTSUP;
-    }
     struct ascend_calls *calls = calls_of(npu);
     struct call *call = calloc(1, sizeof(*call));
     if (calls == NULL || call == NULL) {

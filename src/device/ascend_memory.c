@@ -111,7 +111,7 @@ bool ascend_has_pages(const struct shmi_npu *npu)
            api->aclrtMapMem != NULL && api->aclrtUnmapMem != NULL;
 }
 
-struct acl_physical_prop ascend_pages_of(const struct shmi_npu *npu)
+static struct acl_physical_prop pages_of(const struct shmi_npu *npu)
 {
     return (struct acl_physical_prop){
         .mem_attr = ACL_MEM_HBM_HUGE,
@@ -121,7 +121,7 @@ struct acl_physical_prop ascend_pages_of(const struct shmi_npu *npu)
 
 size_t ascend_grain(struct shmi_npu *npu)
 {
-    struct acl_physical_prop prop = ascend_pages_of(npu);
+    struct acl_physical_prop prop = pages_of(npu);
     size_t grain = 0;
     if (npu->api.aclrtMemGetAllocationGranularity == NULL ||
         npu->api.aclrtMemGetAllocationGranularity(&prop, ACL_GRANULARITY_MINIMUM, &grain) != 0 ||
@@ -173,7 +173,7 @@ static void unmap_pages(struct shmi_npu *npu, struct ascend_region *region)
 static int alloc_pages(struct shmi_npu *npu, struct ascend_region *region, size_t len, size_t align,
                        void **addr)
 {
-    struct acl_physical_prop prop = ascend_pages_of(npu);
+    struct acl_physical_prop prop = pages_of(npu);
     region->base_len = shmi_round_up(len, npu->grain);
     int code = npu->api.aclrtMallocPhysical(&region->handle, region->base_len, &prop, 0);
     if (code != 0) {
@@ -227,7 +227,7 @@ int ascend_alloc(struct shmi_npu *npu, size_t len, size_t align, void **addr)
     if (region == NULL) {
         return -ENOMEM;
     }
-    bool by_key = npu->way == ASCEND_KEY;
+    bool by_key = npu->n_ways != 0 && npu->order[0] == ASCEND_KEY;
     int code = ACL_NOT_SUPPORTED;
     if (!by_key && ascend_has_pages(npu)) {
         code = alloc_pages(npu, region, len, align, &at);
@@ -246,6 +246,28 @@ int ascend_alloc(struct shmi_npu *npu, size_t len, size_t align, void **addr)
     }
     ascend_region_show(region, at, len);
     *addr = at;
+    return 0;
+}
+
+int ascend_alloc_granule(struct shmi_npu *npu, enum ascend_way way, struct ascend_region **granule)
+{
+    void *at = NULL;
+    int code = ACL_NOT_SUPPORTED;
+    struct ascend_region *region = ascend_region_take(npu);
+    if (region == NULL) {
+        return code;
+    }
+    if (way == ASCEND_KEY) {
+        code = alloc_block(npu, region, npu->grain, 0, &at);
+    } else if (ascend_has_pages(npu)) {
+        code = alloc_pages(npu, region, npu->grain, 0, &at);
+    }
+    if (code != 0) {
+        ascend_region_give(npu, region);
+        return code;
+    }
+    ascend_region_show(region, at, npu->grain);
+    *granule = region;
     return 0;
 }
 

@@ -2,9 +2,11 @@
 /*
  * ascend_share.c -- memory of one PE's NPU in another PE's process.
  *
- * Runtimes and machines differ in what they can: each PE finds out, with one granule of memory, the
- * best way in which its NPU exports; each of the others then sees whether it can import.  Who
- * cannot reaches that memory through its PE's agent.  A handle is exported once and in one way.
+ * Runtimes and machines differ in what they can: each PE exports a granule of memory in every way,
+ * and the others tell it which of these they can import.  A driver exports the pages of a block
+ * once, and keys are of another kind of memory: so a PE's memory is shared in one way, the one that
+ * most of the others can import, the best of these.  Who cannot reaches that memory through its
+ * PE's agent.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -96,65 +98,79 @@ static int export_handle(struct shmi_npu *npu, void *handle, enum ascend_way way
     return api->aclrtMemExportToShareableHandle(handle, 0, flags, &ticket->handle);
 }
 
-/* Does a granule of memory export in this way?  Handles and keys of the trial go with it. */
-static int try_way(struct shmi_npu *npu, enum ascend_way way)
+static int export_region(struct shmi_npu *npu, const struct ascend_region *region,
+                         enum ascend_way way, struct ascend_ticket *ticket)
 {
-    const struct ascend_api *api = &npu->api;
-    struct ascend_region region = {.base_len = npu->grain};
-    struct ascend_ticket ticket = {.way = way};
-    struct acl_physical_prop prop = ascend_pages_of(npu);
-    int code = ACL_NOT_SUPPORTED;
-    if (way == ASCEND_KEY) {
-        code = api->aclrtMalloc(&region.base, region.base_len, ACL_MALLOC_HUGE_FIRST);
-        if (code == 0) {
-            code = export_key(npu, &region, &ticket);
-            if (code == 0) {
-                api->aclrtIpcMemClose(ticket.key);
-            }
-            api->aclrtFree(region.base);
-        }
-    } else if (ascend_has_pages(npu)) {
-        code = api->aclrtMallocPhysical(&region.handle, region.base_len, &prop, 0);
-        if (code == 0) {
-            code = export_handle(npu, region.handle, way, &ticket);
-            api->aclrtFreePhysical(region.handle);
-        }
-    }
-    return code;
-}
-
-enum ascend_way ascend_share_probe(struct shmi_npu *npu, enum ascend_way best)
-{
-    for (enum ascend_way way = best; way < ASCEND_COPY && (!npu->only || way == best); way++) {
-        int code = try_way(npu, way);
-        if (code == 0) {
-            return way;
-        }
-        ascend_debug(npu, "%s shares no memory by %s: error %d, %s", npu->title,
+    int code = way == ASCEND_KEY ? export_key(npu, region, ticket)
+                                 : export_handle(npu, region->handle, way, ticket);
+    ticket->way = code == 0 ? way : ASCEND_COPY;
+    if (code != 0) {
+        ascend_debug(npu, "%s does not share its memory by %s: error %d, %s", npu->title,
                      ascend_way_text(way), code, ascend_meaning(code));
     }
-    return ASCEND_COPY;
-}
-
-/* Pages, by the best kind of handle: what went well with a granule may not with all. */
-static int share_pages(struct shmi_npu *npu, const struct ascend_region *region,
-                       struct ascend_ticket *ticket)
-{
-    int code = ACL_NOT_SUPPORTED;
-    for (enum ascend_way way = npu->way; way < ASCEND_KEY && code != 0; way++) {
-        if (way != npu->way && npu->only) {
-            break;
-        }
-        code = export_handle(npu, region->handle, way, ticket);
-        ticket->way = code == 0 ? way : ASCEND_COPY;
-        if (code != 0) {
-            ascend_debug(npu, "%s does not share its memory by %s: error %d, %s", npu->title,
-                         ascend_way_text(way), code, ascend_meaning(code));
-        }
-    }
     return code;
 }
 
+/* A ticket for memory that is not shared yet. */
+static struct ascend_ticket new_ticket(const struct shmi_npu *npu, size_t len)
+{
+    return (struct ascend_ticket){
+        .magic = MAGIC,
+        .way = ASCEND_COPY,
+        .pid = npu->pid,
+        .npu = npu->physical,
+        .len = len,
+    };
+}
+
+static void write_share(const struct ascend_ticket *ticket, struct shmi_share *how)
+{
+    memset(how, 0, sizeof(*how));
+    memcpy(how->bytes, ticket, sizeof(*ticket));
+}
+
+int ascend_trial(struct shmi_npu *npu, unsigned way, void **addr, struct shmi_share *how)
+{
+    struct ascend_region *granule = NULL;
+    struct ascend_ticket nothing = new_ticket(npu, 0);
+    write_share(&nothing, how);
+    if (way >= ASCEND_COPY || (npu->only && way != npu->wish)) {
+        return -ENOTSUP;
+    }
+    int code = ascend_alloc_granule(npu, (enum ascend_way)way, &granule);
+    if (code == 0) {
+        granule->ticket = new_ticket(npu, granule->base_len);
+        code = export_region(npu, granule, (enum ascend_way)way, &granule->ticket);
+    }
+    if (code == 0) {
+        write_share(&granule->ticket, how);
+        *addr = (void *)granule->addr;
+        return 0;
+    }
+    if (granule != NULL) {
+        ascend_release(npu, granule);
+    }
+    if (npu->only) {
+        ascend_log(npu, SHMI_WARN,
+                   "SHMEM_ASCEND_SHARE=%s is not to be had on %s: error %d, %s; its memory is "
+                   "reached by copies",
+                   ascend_way_name((enum ascend_way)way), npu->title, code, ascend_meaning(code));
+    }
+    return -ENOTSUP;
+}
+
+void ascend_prefer(struct shmi_npu *npu, const unsigned *ways, unsigned n)
+{
+    npu->n_ways = 0;
+    for (unsigned i = 0; i < n; i++) {
+        npu->order[npu->n_ways++] = (enum ascend_way)ways[i];
+        ascend_debug(npu, "%s: choice %u for sharing its memory: %s", npu->title, i + 1,
+                     ascend_way_text((enum ascend_way)ways[i]));
+    }
+}
+
+/* In the first way that does: what went well with a granule may not with all.  Handles are of
+ * pages, and keys of aclrtMalloc's memory. */
 int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how)
 {
     struct ascend_region *region = ascend_region_of(npu, addr);
@@ -162,28 +178,22 @@ int ascend_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share
         return -EINVAL;
     }
     struct ascend_ticket *ticket = &region->ticket;
-    *ticket = (struct ascend_ticket){
-        .magic = MAGIC,
-        .way = ASCEND_COPY,
-        .pid = npu->pid,
-        .npu = npu->physical,
-        .len = region->base_len,
-    };
+    *ticket = new_ticket(npu, region->base_len);
+    ticket->offset =
+        region->origin == ASCEND_MALLOC ? (uint64_t)((uintptr_t)addr - (uintptr_t)region->base) : 0;
     int code = 0;
-    if (region->origin == ASCEND_PAGES && npu->way < ASCEND_KEY) {
-        code = share_pages(npu, region, ticket);
-    } else if (region->origin == ASCEND_MALLOC && npu->way == ASCEND_KEY) {
-        ticket->offset = (uint64_t)((uintptr_t)addr - (uintptr_t)region->base);
-        code = export_key(npu, region, ticket);
-        ticket->way = code == 0 ? ASCEND_KEY : ASCEND_COPY;
+    for (unsigned i = 0; i < npu->n_ways && ticket->way == ASCEND_COPY; i++) {
+        bool by_key = npu->order[i] == ASCEND_KEY;
+        if (region->origin == (by_key ? ASCEND_MALLOC : ASCEND_PAGES)) {
+            code = export_region(npu, region, npu->order[i], ticket);
+        }
     }
-    if (code != 0) { /* it went well with a granule */
+    if (code != 0) {
         ascend_log(npu, SHMI_WARN,
-                   "%s does not share its memory by %s: error %d, %s; it is reached by copies",
-                   npu->title, ascend_way_text(npu->way), code, ascend_meaning(code));
+                   "%s does not share its memory: error %d, %s; it is reached by copies",
+                   npu->title, code, ascend_meaning(code));
     }
-    memset(how, 0, sizeof(*how));
-    memcpy(how->bytes, ticket, sizeof(*ticket));
+    write_share(ticket, how);
     return 0;
 }
 
@@ -296,12 +306,14 @@ int ascend_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr)
 void ascend_describe(struct shmi_npu *npu, const void *addr, char *text, size_t len)
 {
     const struct ascend_region *region = ascend_region_of(npu, addr);
-    const char *what = "aclrtMalloc";
-    if (region != NULL && region->origin == ASCEND_PAGES) {
-        what = "mapped pages";
-    } else if (region != NULL &&
-               (region->origin == ASCEND_IMPORTED || region->origin == ASCEND_OPENED)) {
-        what = ascend_way_text((enum ascend_way)region->ticket.way);
+    const char *way = "";
+    const char *what = "";
+    if (region != NULL && region->ticket.magic == MAGIC && region->ticket.way < ASCEND_COPY) {
+        way = ascend_way_text((enum ascend_way)region->ticket.way);
     }
-    snprintf(text, len, "%s", what);
+    if (region != NULL && (region->origin == ASCEND_PAGES || region->origin == ASCEND_MALLOC)) {
+        what = region->origin == ASCEND_PAGES ? "mapped pages" : "aclrtMalloc";
+    }
+    bool both = way[0] != '\0' && what[0] != '\0';
+    snprintf(text, len, "%s%s%s", what, both ? ", shared by " : "", way);
 }

@@ -23,7 +23,10 @@
 #include "core/base/module.h"
 
 /* Grows whenever anything below changes its meaning or layout. */
-#define SHMI_DEVICE_ABI 4
+#define SHMI_DEVICE_ABI 5
+
+/* Ways of sharing memory that a device may have. */
+#define SHMI_DEVICE_WAYS_MAX 4
 
 struct shmi_npu;    /* an opened device; each module defines its own */
 struct shmi_stream; /* the device's own stream, as its users know it; NULL is the default one */
@@ -38,6 +41,7 @@ struct shmi_device_facts {
     bool launches;   /* launch() runs a function of this program */
     bool unseen;     /* kernels are launched by others, too, and busy() knows nothing of those */
     bool atomics;    /* amo() does them, atomically with kernels' own on what is mapped */
+    unsigned ways;   /* of sharing memory, of which machines know some: trial(); 0: only one */
 };
 
 /* What another PE needs to map device memory; opaque, exchanged by the library. */
@@ -119,7 +123,15 @@ struct shmi_device {
      * other before one maps.  map: another PE's, at an address for kernels and copy(); -ENOTSUP,
      * silently, where this device and that one cannot reach each other.  All are unmapped before
      * one is freed.  describe: for people, how memory that alloc() or map() gave came to be there.
+     *
+     * trial: a little memory, shared in one of facts.ways ways, the best being 0, for others to see
+     * whether they can map it; -ENOTSUP, silently, and no memory, where this device does not share
+     * like that.  *how serves for admit() in either case, and free() gives the memory back.
+     * prefer: what alloc() gives from now on is for share() in the first of these n ways that does;
+     * none: it is not shared.
      */
+    int (*trial)(struct shmi_npu *npu, unsigned way, void **addr, struct shmi_share *how);
+    void (*prefer)(struct shmi_npu *npu, const unsigned *ways, unsigned n);
     int (*share)(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how);
     int (*admit)(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs);
     int (*map)(struct shmi_npu *npu, const struct shmi_share *how, void **addr);

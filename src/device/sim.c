@@ -131,6 +131,8 @@ __attribute__((visibility("default"))) const struct shmi_device shmi_device_sim 
     .owns = sim_owns,
     .alloc_host = sim_alloc_host,
     .free_host = sim_free,
+    .trial = sim_trial,
+    .prefer = sim_prefer,
     .share = sim_share,
     .admit = sim_admit,
     .map = sim_map,

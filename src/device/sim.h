@@ -147,6 +147,8 @@ void sim_free(struct shmi_npu *npu, void *addr);
 bool sim_owns(struct shmi_npu *npu, const void *addr);
 int sim_alloc_host(struct shmi_npu *npu, size_t len, void **host, void **device);
 int sim_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *how);
+int sim_trial(struct shmi_npu *npu, unsigned way, void **addr, struct shmi_share *how);
+void sim_prefer(struct shmi_npu *npu, const unsigned *ways, unsigned n);
 int sim_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs);
 int sim_map(struct shmi_npu *npu, const struct shmi_share *how, void **addr);
 void sim_describe(struct shmi_npu *npu, const void *addr, char *text, size_t len);

@@ -271,6 +271,23 @@ int sim_share(struct shmi_npu *npu, void *addr, size_t len, struct shmi_share *h
     return rc;
 }
 
+/* There is one way. */
+int sim_trial(struct shmi_npu *npu, unsigned way, void **addr, struct shmi_share *how)
+{
+    (void)npu;
+    (void)way;
+    (void)addr;
+    (void)how;
+    return -ENOTSUP;
+}
+
+void sim_prefer(struct shmi_npu *npu, const unsigned *ways, unsigned n)
+{
+    (void)npu;
+    (void)ways;
+    (void)n;
+}
+
 /* The user's processes may all look. */
 int sim_admit(struct shmi_npu *npu, void *addr, const struct shmi_share *theirs)
 {

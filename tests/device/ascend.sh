@@ -27,7 +27,7 @@ run_time() {
 }
 
 passed() {
-    [ "$status" = 0 ] && grep -q '^ok ' "$tmp/out" && says_not '^not ok'
+    [ "$status" = 0 ] && grep -q '^ok ' "$tmp/out" && says_not '^not ok|^fake-ascend:'
 }
 
 # passes <PEs> <what is special> <program>...
@@ -155,33 +155,58 @@ with FAKE_ASCEND_FAIL=engines@1=1 -- passes 3 "$what of one PE" kernel_calls
 # shmem_info tells what was chosen.
 what=shmem_info
 with FAKE_ASCEND_FAIL=import@1=507899 -- info 3
-check "$what: the device" \
-    says 'device  *ascend: .*NPU 0 of 8.* fabric handles; rings in host memory'
-check "$what: a PE that is mapped" says "PE 2's: fabric handles; atomics: its PE's agent"
+check "$what: the device" says 'device  *ascend: .*NPU 0 of 8.* rings in host memory'
+check "$what: a PE's own memory" says 'PE 0: mapped pages, shared by fabric handles; '
+check "$what: PEs that are mapped" says "PE 1-2: fabric handles; atomics: its PE's agent"
 with FAKE_ASCEND_FAIL=import@0=507899 -- info 3
-check "$what: a PE that is not" says "PE 1's: its PE's agent; "
-with FAKE_ASCEND_FAIL=import-fabric=507899 -- info 2
-check "$what: handles that nobody can import" says "PE 1's: its PE's agent; "
-with FAKE_ASCEND_FAIL=import-fabric=507899 SHMEM_ASCEND_SHARE=handle -- info 2
-check "$what: and SHMEM_ASCEND_SHARE" says "PE 1's: shareable handles; "
+check "$what: PEs that are not" says "PE 1-2: its PE's agent; "
 with FAKE_ASCEND_FAIL=fabric-large=507899 -- info 2
-check "$what: a handle for a granule, and not for the heap" says "PE 1's: shareable handles; "
+check "$what: a handle for a granule, and not for the heap" says 'PE 1: shareable handles; '
 with FAKE_ASCEND_FAIL=aclrtDeviceEnablePeerAccess=507899 -- info 2
-check "$what: NPUs that do not reach each other" says "PE 1's: its PE's agent; "
+check "$what: NPUs that do not reach each other" says "PE 1: its PE's agent; "
 with FAKE_ASCEND_FAIL=$no_mapping -- info 2
 check "$what: rings in device memory" says 'rings in device memory'
+with SHMEM_INFO=1 -- job 2 "$build/tests/device/memory"
+check 'SHMEM_INFO: the way of sharing' says 'PE 1: fabric handles; '
+
+# The way of sharing is decided for each PE's memory, by what the others can import.
+what='handles that nobody can import'
+with FAKE_ASCEND_FAIL=import-fabric=507899 -- info 3
+check "$what: the next kind" says 'PE 1-2: shareable handles; '
+with FAKE_ASCEND_FAIL=import-fabric=507899,handle=207006 -- info 3
+check "$what: for listed processes" says 'PE 1-2: shareable handles for listed processes; '
+with FAKE_ASCEND_FAIL=import-fabric=507899,import-handle=507899 -- info 3
+check "$what: keys" says 'PE 1-2: keys; '
+with FAKE_ASCEND_FAIL=import-fabric=507899 SHMEM_ASCEND_SHARE=fabric -- info 2
+check "$what: but SHMEM_ASCEND_SHARE wants no other" says "PE 1: its PE's agent; "
+what='one PE that cannot import some'
+with FAKE_ASCEND_FAIL=import-fabric@2=507899 -- info 4
+check "$what: what all can" says 'PE 1, 3: shareable handles; '
+check "$what: and its own memory" says 'PE 2: fabric handles; '
+with FAKE_ASCEND_FAIL=import-fabric@2=507899,import-handle@2=507899 -- info 3
+check "$what: memory of another kind" says 'PE 0: aclrtMalloc, shared by keys; '
+what='a way for each PE'
+each='from-fabric@1=507899,from-handle@1=507899,handle@2=207006,fabric@2=207000,from@3=507899'
+with FAKE_ASCEND_FAIL=$each -- info 5
+check "$what: fabric handles" says 'PE 4: fabric handles; '
+check "$what: keys" says 'PE 1: keys; '
+check "$what: shareable handles" says 'PE 2: shareable handles for listed processes; '
+check "$what: copies" says "PE 3: its PE's agent; "
+with FAKE_ASCEND_FAIL=$each -- passes 4 "$what" rma atomics signals memory
+what='what was only tried is given back'
+with FAKE_ASCEND_HBM=37 -- passes 2 "$what" memory
 
 # Which devices a process sees.
 what=ASCEND_RT_VISIBLE_DEVICES
 with ASCEND_RT_VISIBLE_DEVICES=2,5,6 -- info 2
 check "$what: its own numbers, and the host's" says "NPU 0 .the host's 2. of 3,"
-check "$what: devices of one list reach each other" says "PE 1's: fabric handles; "
+check "$what: devices of one list reach each other" says 'PE 1: fabric handles; '
 with ASCEND_RT_VISIBLE_DEVICES=1,4,8,5 -- info 2
 check "$what: up to a number that there is not" says "NPU 0 .the host's 1. of 2,"
 # shellcheck disable=SC2016  # for each PE's own shell
 info 2 sh -c 'export ASCEND_RT_VISIBLE_DEVICES=$((PMIX_RANK + 3)); exec "$0"'
 check "$what: a device for each" says "NPU 0 .the host's 3. of 1,"
-check "$what: devices that do not see each other" says "PE 1's: fabric handles; "
+check "$what: devices that do not see each other" says 'PE 1: fabric handles; '
 for list in 5,2 3,3 x ''; do
     with ASCEND_RT_VISIBLE_DEVICES="$list" -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
         'error 207004, no device' ASCEND_RT_VISIBLE_DEVICES
@@ -236,6 +261,12 @@ what='no runtime'
 with SHMEM_ASCEND_LIBRARY=/nowhere/libascendcl.so -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
     'no Ascend runtime' '/nowhere/libascendcl.so'
 check "$what: one error of a PE" one_error 2
+what='a runtime that is too old'
+mkdir "$tmp/ancient" && sed s/aclrtLaunchHostFunc/aclrtLaunchHostGone/g \
+    "$fake/libascendcl.so" >"$tmp/ancient/libascendcl.so"
+with SHMEM_ASCEND_LIBRARY="$tmp/ancient/libascendcl.so" -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
+    'has no aclrtLaunchHostFunc' 'too old'
+check "$what: one error of a PE" one_error 2
 with SHMEM_ASCEND_LIBRARY=/nowhere/libascendcl.so SHMEM_DEBUG=1 SHMEM_DEVICE=auto -- \
     job 2 "$misuse" memory
 check "$what, and SHMEM_DEVICE=auto: the software device" says 'debug.* device: sim'
@@ -266,6 +297,9 @@ mixed rma atomics signals collectives memory kernel_calls
 what='a device in use'
 with FAKE_ASCEND_FAIL=aclrtSetDevice=207005 -- wrong 2 memory 'NPU 1, which cannot be used' \
     'error 207005' 'in use'
+what='a device in use, and others are not'
+with FAKE_ASCEND_FAIL=aclrtSetDevice@1=207005 -- wrong 3 memory 'NPU 1, which cannot be used' \
+    'error 207005' 'in use'
 what='a lost device'
 with FAKE_ASCEND_FAIL=aclrtMemcpy=507010 -- wrong 2 freed_twice 'NPU' 'aclrtMemcpy' 'error 507010' \
     'the device is lost' 'npu-smi info'
@@ -274,6 +308,9 @@ with FAKE_ASCEND_FAIL=aclrtSynchronizeStream=507901 -- wrong 2 memory 'device fa
     'error 507901' 'the device is lost' 'npu-smi info'
 what='too little device memory'
 with FAKE_ASCEND_HBM=16 -- wrong 2 memory 'gives no 32 MiB' 'free of 16 MiB' SHMEM_DEVICE_SIZE
+what='too little device memory on one NPU'
+with FAKE_ASCEND_FAIL=aclrtMallocPhysical@1=207018 -- wrong 3 memory 'NPU 1 gives no 32 MiB' \
+    SHMEM_DEVICE_SIZE
 what='the runtime has its own words'
 with FAKE_ASCEND_FAIL=aclrtMallocPhysical=507899,aclrtMalloc=507899 \
     FAKE_ASCEND_MESSAGE='EE9999 inner error' -- wrong 2 memory 'error 507899' 'EE9999 inner error'

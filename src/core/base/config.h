@@ -52,7 +52,7 @@
     TEXT  (ascend_library,      "libascendcl.so",                                                  \
            "the Ascend runtime: a path, or a name for the loader to find")                         \
     CHOICE(ascend_share,        "auto|fabric|handle|listed|key|copy",                              \
-           "how PEs of a node share an NPU's memory; auto takes the first that the NPU has")       \
+           "how PEs of a node share an NPU's memory; auto: what most can import")                  \
     LONG  (sim_cores,           4, 1, 64,                                                          \
            "blocks of a kernel that run at one time on the sim device")                            \
     BOOL  (sim_p2p,             yes,                                                               \

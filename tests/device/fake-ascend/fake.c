@@ -40,7 +40,7 @@ void fake_complain(const char *text)
 }
 
 /* "name=code,name@device=code" */
-int fake_fails(const char *name)
+static int fails(const char *name, int number)
 {
     const char *list = getenv("FAKE_ASCEND_FAIL");
     size_t len = strlen(name);
@@ -49,13 +49,24 @@ int fake_fails(const char *name)
         if (strncmp(at, name, len) == 0 && (at[len] == '=' || at[len] == '@')) {
             char *after = (char *)at + len;
             long device = *after == '@' ? strtol(after + 1, &after, 10) : -1;
-            if (*after == '=' && (device < 0 || (current != NULL && current->device == device))) {
+            if (*after == '=' && (device < 0 || number == device)) {
                 return (int)strtol(after + 1, NULL, 10);
             }
         }
         at = *end == '\0' ? end : end + 1;
     }
     return OK;
+}
+
+int fake_fails(const char *name)
+{
+    return fails(name, current != NULL ? current->device : -1);
+}
+
+int fake_fails_from(const char *name, int physical)
+{
+    int code = fails("from", physical);
+    return code == OK ? fails(name, physical) : code;
 }
 
 int fake_enter(const char *name, bool with_device)
@@ -217,6 +228,7 @@ API int32_t aclrtGetDeviceCount(uint32_t *count)
 API int32_t aclrtSetDevice(int32_t device)
 {
     int code = fake_enter(__func__, false);
+    code = code == OK ? fails(__func__, device) : code;
     if (code != OK) {
         return code;
     }

@@ -21,7 +21,8 @@
  *
  * Variables: FAKE_ASCEND_DEVICES, _CORES, _HBM (MiB), _FAIL: a list name=code,... of what fails and
  * how; a name is that of an entry, or one of fabric, fabric-large, handle, listed, key, engines,
- * import, import-fabric, import-handle, import-key, and may have a device's own number behind an @.
+ * import, import-fabric, import-handle, import-key, from, from-fabric, from-handle, from-key, and
+ * may have a device's own number behind an @; `from` is an import from that device of the host's.
  */
 #ifndef FAKE_ASCEND_H
 #define FAKE_ASCEND_H
@@ -87,6 +88,7 @@ int fake_enter(const char *name, bool with_device);
 
 /* 0, or the code that FAKE_ASCEND_FAIL gives the name. */
 int fake_fails(const char *name);
+int fake_fails_from(const char *name, int physical);
 long fake_number(const char *variable, long otherwise);
 struct fake_context *fake_context(void);
 int fake_n_devices(void);
@@ -162,7 +164,7 @@ struct fake_host {
 
 /* All of these under the lock. */
 struct fake_object *fake_object_create(size_t len, int device);
-struct fake_object *fake_object_open(int pid, int fd, int *code);
+struct fake_object *fake_object_open(int pid, int fd, const char *from, int *code);
 struct fake_object *fake_object_find(const void *handle); /* that is still held */
 void fake_object_leave(struct fake_object *object);
 struct fake_span *fake_span_create(size_t len, enum fake_kind kind, struct fake_object *object);

@@ -122,7 +122,7 @@ struct fake_object *fake_object_create(size_t len, int device)
     return object;
 }
 
-struct fake_object *fake_object_open(int pid, int fd, int *code)
+struct fake_object *fake_object_open(int pid, int fd, const char *from, int *code)
 {
     char path[64];
     struct fake_header header;
@@ -139,6 +139,11 @@ struct fake_object *fake_object_open(int pid, int fd, int *code)
     off_t end = mine < 0 ? -1 : lseek(mine, 0, SEEK_END);
     if (end < PAGE || pread(mine, &header, sizeof(header), end - PAGE) != sizeof(header) ||
         header.magic != MAGIC) {
+        close(mine);
+        return NULL;
+    }
+    if (fake_fails_from(from, header.device) != OK) {
+        *code = fake_fails_from(from, header.device);
         close(mine);
         return NULL;
     }

@@ -78,6 +78,10 @@ API int32_t aclrtMemExportToShareableHandle(void *handle, int32_t type, uint64_t
 
 static int list(struct fake_header *header, const int32_t *pids, size_t n)
 {
+    if (header->listed == 0) {
+        fake_complain("a list of processes for what any process may import");
+        return NO_PERMISSION;
+    }
     if (header->n_pids + n > LISTED_MAX) {
         return INVALID;
     }
@@ -107,11 +111,11 @@ API int32_t aclrtMemSetPidToShareableHandle(uint64_t shareable, int32_t *pids, s
     return aclrtMemSetPidToShareableHandleV2(&shareable, ACL_SHARE_DEFAULT, pids, n);
 }
 
-static int import_object(int pid, int fd, void **handle)
+static int import_object(int pid, int fd, const char *from, void **handle)
 {
     int code = OK;
     pthread_mutex_lock(&fake_lock);
-    *handle = fake_object_open(pid, fd, &code);
+    *handle = fake_object_open(pid, fd, from, &code);
     pthread_mutex_unlock(&fake_lock);
     return code;
 }
@@ -130,11 +134,11 @@ API int32_t aclrtMemImportFromShareableHandleV2(void *shareable, int32_t type, u
         struct fabric name;
         memcpy(&name, shareable, sizeof(name));
         bool good = memcmp(name.word, fabric_word, sizeof(name.word)) == 0;
-        return good ? import_object(name.pid, name.fd, handle) : BAD_HANDLE;
+        return good ? import_object(name.pid, name.fd, "from-fabric", handle) : BAD_HANDLE;
     }
     uint64_t number;
     memcpy(&number, shareable, sizeof(number));
-    return import_object((int)(number >> 32), (int)(uint32_t)number, handle);
+    return import_object((int)(number >> 32), (int)(uint32_t)number, "from-handle", handle);
 }
 
 API int32_t aclrtMemImportFromShareableHandle(uint64_t shareable, int32_t device, void **handle)
@@ -204,11 +208,12 @@ API int32_t aclrtIpcMemImportByKey(void **addr, const char *key, uint64_t flags)
         return code != OK ? code : BAD_HANDLE;
     }
     pthread_mutex_lock(&fake_lock);
-    struct fake_object *object = fake_object_open(pid, fd, &code);
-    if (object != NULL && flags == 1) {
+    struct fake_object *object = fake_object_open(pid, fd, "from-key", &code);
+    if (object != NULL && !fake_reaches(object->device)) { /* another device */
+        code = flags == 1 ? fake_fails("aclrtDeviceEnablePeerAccess") : DRIVER;
+    }
+    if (object != NULL && flags == 1 && code == OK) {
         fake_let_reach(object->device);
-    } else if (object != NULL && !fake_reaches(object->device)) {
-        code = DRIVER; /* another device, and no access between the two */
     }
     struct fake_span *span = NULL;
     if (object != NULL && code == OK) {
