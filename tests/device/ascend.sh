@@ -115,6 +115,7 @@ few)
     with SHMEM_ASCEND_SHARE=copy -- passes 2 'copies' rma atomics kernel_calls
     with FAKE_ASCEND_FAIL=$no_mapping -- passes 2 'rings in device memory' kernel_calls
     with SHMEM_ASCEND_SHARE=key -- passes 2 'keys' memory
+    with FAKE_ASCEND_FAIL=from-fabric@1=507899,from@2=507899 -- passes 3 'a way for each PE' memory
     beside 2 around 'a program that uses the runtime before and after'
     run_time "$old"
     passes 2 'an old runtime' rma streams
@@ -248,6 +249,8 @@ check 'the make-believe runtime refuses what the real one does' passed
 beside 2 around 'a program that uses the runtime before and after'
 beside 3 crossed 'a program that gives its NPU back early'
 beside 2 threads 'threads with other NPUs'
+beside 2 kernels 'kernels of the own launching of a program'
+with FAKE_ASCEND_FAIL=$no_mapping -- beside 2 kernels 'the same with rings in device memory'
 run_time "$fake:$vendor"
 beside 2 vendor "another library with the standard's names"
 run_time "$fake"
@@ -271,6 +274,14 @@ with SHMEM_ASCEND_LIBRARY=/nowhere/libascendcl.so SHMEM_DEBUG=1 SHMEM_DEVICE=aut
     job 2 "$misuse" memory
 check "$what, and SHMEM_DEVICE=auto: the software device" says 'debug.* device: sim'
 check "$what, and SHMEM_DEVICE=auto: all goes well" status_is 0
+what='no driver, and SHMEM_DEVICE=auto'
+with FAKE_ASCEND_FAIL=aclInit=507899 SHMEM_DEBUG=1 SHMEM_DEVICE=auto -- job 2 "$misuse" memory
+check "$what: the software device" says 'debug.* device: sim'
+check "$what: all goes well" status_is 0
+what='a runtime that is too old, and SHMEM_DEVICE=auto'
+with SHMEM_ASCEND_LIBRARY="$tmp/ancient/libascendcl.so" SHMEM_DEBUG=1 SHMEM_DEVICE=auto -- \
+    job 2 "$misuse" memory
+check "$what: the software device" says 'debug.* device: sim'
 what='another library'
 with SHMEM_ASCEND_LIBRARY=libm.so.6 -- wrong 2 memory 'SHMEM_DEVICE=ascend' \
     'libm.so.6 has no aclInit'
@@ -309,8 +320,8 @@ with FAKE_ASCEND_FAIL=aclrtSynchronizeStream=507901 -- wrong 2 memory 'device fa
 what='too little device memory'
 with FAKE_ASCEND_HBM=16 -- wrong 2 memory 'gives no 32 MiB' 'free of 16 MiB' SHMEM_DEVICE_SIZE
 what='too little device memory on one NPU'
-with FAKE_ASCEND_FAIL=aclrtMallocPhysical@1=207018 -- wrong 3 memory 'NPU 1 gives no 32 MiB' \
-    SHMEM_DEVICE_SIZE
+with FAKE_ASCEND_FAIL=aclrtMallocPhysical@1=207018,aclrtMalloc@1=207018 -- \
+    wrong 3 memory 'NPU 1 gives no 32 MiB' SHMEM_DEVICE_SIZE
 what='the runtime has its own words'
 with FAKE_ASCEND_FAIL=aclrtMallocPhysical=507899,aclrtMalloc=507899 \
     FAKE_ASCEND_MESSAGE='EE9999 inner error' -- wrong 2 memory 'error 507899' 'EE9999 inner error'

@@ -10,6 +10,8 @@
 #include "device.h"
 #include "device/ascend_api.h"
 
+#include <shmemx_device.h>
+
 static struct ascend_api acl;
 static int32_t (*aclFinalize)(void);
 
@@ -157,6 +159,74 @@ static void early(void)
     shmem_finalize();
 }
 
+/* What a kernel gets: the context, and what to put with a signal to the next PE. */
+struct errand {
+    void *context;
+    long *to, *from;
+    uint64_t *signal;
+    int pe;
+};
+
+static void run_errand(void *args, unsigned block, unsigned n_blocks)
+{
+    const struct errand *errand = args;
+    shmemx_device_t dev;
+    (void)n_blocks;
+    if (shmemx_device_enter(&dev, errand->context, block) == SHMEMX_OK) {
+        shmemx_device_putmem_signal(&dev, errand->to, errand->from, N * sizeof(long),
+                                    errand->signal, 9, SHMEM_SIGNAL_SET, errand->pe);
+        shmemx_device_leave(&dev);
+    }
+}
+
+static void launch_errand(long options)
+{
+    long here[N];
+    uint64_t none = 0;
+    void *stream = NULL;
+    struct errand errand = {.pe = right_of(shmem_my_pe()),
+                            .to = make(DEVICE, sizeof(here)),
+                            .from = make(DEVICE, sizeof(here)),
+                            .signal = make(DEVICE, sizeof(uint64_t))};
+    int rc = shmemx_device_context_create(1, 0, options, &errand.context);
+    check(rc == 0, "a context: %d", rc);
+    for (int i = 0; i < N; i++) {
+        here[i] = shmem_my_pe() * N + i;
+    }
+    shmemx_memcpy(errand.from, here, sizeof(here));
+    shmemx_memcpy(errand.signal, &none, sizeof(none));
+    shmem_barrier_all();
+    check(acl.aclrtCreateStream(&stream) == 0, "aclrtCreateStream");
+    check(acl.fakeAscendLaunch(run_errand, 1, &errand, sizeof(errand), stream) == 0, "a launch");
+    check(acl.aclrtSynchronizeStream(stream) == 0, "aclrtSynchronizeStream");
+    shmem_signal_wait_until(errand.signal, SHMEM_CMP_EQ, 9);
+    shmemx_memcpy(here, errand.to, sizeof(here));
+    for (int i = 0; i < N; i++) {
+        long wanted = left_of(shmem_my_pe()) * N + i;
+        check(here[i] == wanted, "%ld, and not %ld", here[i], wanted);
+    }
+    check(acl.aclrtDestroyStream(stream) == 0, "aclrtDestroyStream");
+    shmemx_device_context_destroy(errand.context);
+    shmem_free(errand.to);
+    shmem_free(errand.from);
+    shmem_free(errand.signal);
+}
+
+static void launch_errands(void)
+{
+    launch_errand(0);
+    launch_errand(SHMEMX_DEVICE_RING_ONLY);
+}
+
+/* Kernels that the program launches by the runtime's means, on a stream of its own. */
+static void kernels(void)
+{
+    shmem_init();
+    conformance_run("kernels of the program's own launching", launch_errands);
+    conformance_plan();
+    shmem_finalize();
+}
+
 /* Another library with names that begin with shmem_, as the vendor's. */
 static void vendor(void)
 {
@@ -301,8 +371,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } cases[] = {
-        {"around", around}, {"crossed", crossed}, {"threads", threads},
-        {"early", early},   {"vendor", vendor},   {"refusals", refusals},
+        {"around", around}, {"crossed", crossed},   {"threads", threads}, {"early", early},
+        {"vendor", vendor}, {"refusals", refusals}, {"kernels", kernels},
     };
     open_runtime();
     for (size_t i = 0; argc > 1 && i < CONFORMANCE_COUNT(cases); i++) {
