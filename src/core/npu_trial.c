@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/config.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
 #include "core/npu.h"
@@ -186,10 +185,10 @@ static int decide(struct shmi_blob *blobs, uint32_t ways, unsigned *votes)
 int shmi_npu_trial(bool works)
 {
     unsigned votes[SHMI_DEVICE_WAYS_MAX] = {0};
-    if (shmi_job.n_pes == 1 && works) { /* nobody to share with */
-        prefer(votes);
-    }
-    if (shmi_job.n_pes == 1 || strcmp(shmi_config.device, "sim") == 0) { /* or only one way */
+    if (shmi_job.n_pes == 1) { /* nobody to share with */
+        if (works) {
+            prefer(votes);
+        }
         return 0;
     }
     struct trial mine = works ? offer() : (struct trial){.ways = 0};

@@ -302,6 +302,9 @@ mixed() {
     done
 }
 mixed rma atomics signals collectives memory kernel_calls
+# shellcheck disable=SC2016  # for each PE's own shell
+job 3 sh -c '[ "$PMIX_RANK" != 1 ] || export SHMEM_DEVICE=sim; exec "$0"' "$build/tests/device/rma"
+check 'rma x3, one PE with SHMEM_DEVICE=sim' passed
 
 # ---- an NPU that does not do
 
