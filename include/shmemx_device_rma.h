@@ -124,11 +124,12 @@ SHMEMX_DEVICE int shmemx_device_team_pe(const shmemx_device_t *dev, int team, in
     return ((SHMEMX_GM const int32_t *)(uintptr_t)t->pes)[member];
 }
 
-/* Which region is this address in?  -1: it is not symmetric. */
+/* Which region is this address in?  -1: it is not symmetric.  Device memory comes last, and is what
+ * kernels use most. */
 SHMEMX_DEVICE int shmemx_device_region_of(const shmemx_device_t *dev, uint64_t addr)
 {
     uint32_t i;
-    for (i = 0; i < dev->context->n_regions; i++) {
+    for (i = dev->context->n_regions; i-- != 0;) {
         if (addr - dev->context->region[i].base < dev->context->region[i].len) {
             return (int)i;
         }
@@ -140,7 +141,7 @@ SHMEMX_DEVICE uint64_t shmemx_device_reach(const shmemx_device_t *dev, uint64_t 
                                            int for_amo)
 {
     uint32_t i;
-    for (i = 0; i < dev->context->n_regions; i++) {
+    for (i = dev->context->n_regions; i-- != 0;) {
         SHMEMX_GM const shmemx_device_region_t *region = &dev->context->region[i];
         uint64_t offset = addr - region->base;
         if (offset < region->len && (uint32_t)pe < (uint32_t)dev->context->n_pes) {
@@ -268,8 +269,8 @@ SHMEMX_DEVICE int shmemx_device_getmem_nbi(const shmemx_device_t *dev, SHMEMX_GM
 }
 
 /* p and g of up to 16 bytes, as bits; those beyond 8 are the operand's, or another command's. */
-SHMEMX_DEVICE int shmemx_device_p_ring(const shmemx_device_t *dev, SHMEMX_GM void *dest,
-                                       const uint64_t *bits, size_t len, int pe)
+SHMEMX_APART int shmemx_device_p_ring(const shmemx_device_t *dev, SHMEMX_GM void *dest,
+                                      const uint64_t *bits, size_t len, int pe)
 {
     shmemx_command_t cmd;
     uint64_t unused;
@@ -283,8 +284,8 @@ SHMEMX_DEVICE int shmemx_device_p_ring(const shmemx_device_t *dev, SHMEMX_GM voi
     return shmemx_post(dev->ring, &cmd, &unused);
 }
 
-SHMEMX_DEVICE int shmemx_device_g_ring(const shmemx_device_t *dev, uint64_t *bits,
-                                       SHMEMX_GM const void *source, size_t len, int pe)
+SHMEMX_APART int shmemx_device_g_ring(const shmemx_device_t *dev, uint64_t *bits,
+                                      SHMEMX_GM const void *source, size_t len, int pe)
 {
     shmemx_command_t cmd;
     int status = shmemx_device_command(dev, &cmd, SHMEMX_RING_GET_VALUE, source, pe);

@@ -37,6 +37,7 @@ enum {
 /* ---- CUDA: one context for all threads of a grid -------------------------------------------- */
 
 #define SHMEMX_DEVICE static __device__ __forceinline__
+#define SHMEMX_APART  static __device__ __noinline__
 #define SHMEMX_GM
 
 /* Threads that call a cooperative form together, this one's number, and their meeting. */
@@ -194,6 +195,7 @@ SHMEMX_DEVICE void shmemx_move(void *dst, const void *src, size_t len)
 #include <time.h>
 
 #define SHMEMX_DEVICE static inline __attribute__((unused))
+#define SHMEMX_APART  static __attribute__((noinline, unused)) /* lest the direct way be slower */
 #define SHMEMX_GM
 
 #define SHMEMX_BLOCK_SIZE() 1

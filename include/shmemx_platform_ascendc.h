@@ -25,6 +25,7 @@
 #endif
 
 #define SHMEMX_DEVICE static __aicore__ inline
+#define SHMEMX_APART  SHMEMX_DEVICE
 #define SHMEMX_GM     __gm__
 
 #define SHMEMX_BLOCK_SIZE() 1

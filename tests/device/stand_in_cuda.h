@@ -11,6 +11,7 @@
 #define __device__      __attribute__((device))
 #define __global__      __attribute__((global))
 #define __forceinline__ __inline__ __attribute__((always_inline))
+#define __noinline__    __attribute__((noinline))
 
 struct stand_in_index {
     unsigned x, y, z;
