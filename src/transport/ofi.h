@@ -15,6 +15,7 @@
  *     ofi_channel.c   endpoints of channels, operations in flight and their completion
  *     ofi_data.c      put, get, amo, put_signal, fence, quiet
  *     ofi_progress.c  serving the peers
+ *     ofi_bell.c      what wakes sleepers costs those who are awake
  */
 #ifndef SHMI_OFI_H
 #define SHMI_OFI_H
@@ -30,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "core/base/atomic.h"
@@ -64,6 +66,14 @@ struct peer {
     struct region_offer *regions;
 };
 
+/* What the provider rings for sleepers: it is written to, and its epoll descriptor watches it. */
+struct bell {
+    int fd; /* -1: there is none that could be stopped */
+    int epoll;
+    struct epoll_event event;
+    unsigned sleepers; /* it rings while there are any */
+};
+
 struct shmi_net {
     const struct shmi_services *services;
     int my_pe, n_pes;
@@ -76,7 +86,8 @@ struct shmi_net {
     struct fid_cq *cq;       /* of what they ask for */
     struct fid_cq *first_cq; /* of what the first channel starts */
     int first_cq_fd;
-    bool has_first; /* there is a first channel */
+    struct fid_cq *waking_cq; /* one of these: its descriptor, cq_fd, tells of what peers ask for */
+    bool has_first;           /* there is a first channel */
     struct peer *peers;
 
     struct region regions[OFI_REGIONS];
@@ -111,6 +122,8 @@ struct shmi_net {
     bool is_crowded;     /* when a thread last yielded, somebody else took the core */
     int wake_fd;
     int cq_fd; /* -1 where the provider has no descriptor to wait on */
+    struct bell bell;
+    pthread_mutex_t bell_lock;
     pthread_t thread;
 };
 
@@ -185,7 +198,7 @@ struct patience {
 #define ofi_fatal(net, ...) (ofi_log(net, SHMI_FATAL, __VA_ARGS__), abort())
 
 /* ofi_net.c */
-/* A completion queue, with a descriptor to sleep in where the provider has that. */
+/* A completion queue, with a descriptor to sleep in where the provider has that; fd may be NULL. */
 int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *fd);
 int shmi_ofi_endpoint(struct shmi_net *net, struct fi_info *info, struct fid_cq *started,
                       struct fid_cq *arrived, struct fid_ep **ep);
@@ -235,6 +248,8 @@ unsigned shmi_ofi_native(struct fid_ep *ep, enum fi_datatype type);
 /* ofi_progress.c */
 int shmi_ofi_thread_start(struct shmi_net *net);
 void shmi_ofi_thread_stop(struct shmi_net *net);
+/* Somebody serves the peers: the thread may rest. */
+void shmi_ofi_visit(struct shmi_net *net);
 /* Serve the peers, unless another thread is at it. */
 void shmi_ofi_serve(struct shmi_net *net);
 void shmi_ofi_progress(struct shmi_net *net, uint64_t ns);
@@ -245,5 +260,11 @@ bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
 void shmi_ofi_yield(struct shmi_net *net, unsigned looks);
 /* Operations are left to complete by themselves: someone must look after them. */
 void shmi_ofi_leave_behind(struct shmi_net *net);
+
+/* ofi_bell.c */
+void shmi_ofi_bell_find(struct shmi_net *net);
+/* Around each sleep in the net's descriptor, fi_trywait() included. */
+void shmi_ofi_bell_on(struct shmi_net *net);
+void shmi_ofi_bell_off(struct shmi_net *net);
 
 #endif

@@ -295,7 +295,9 @@ void shmi_ofi_linger(struct shmi_channel *ch, struct patience *patience, const s
     }
     unsigned rounds = ++patience->rounds;
     /* The first channel's queue has just progressed the endpoint of both. */
-    if (rounds % (ch->is_first ? ROUNDS_SERVE_FIRST : ROUNDS_SERVE) == 0) {
+    if (ch->cq == ch->net->waking_cq) {
+        shmi_ofi_visit(ch->net);
+    } else if (rounds % (ch->is_first ? ROUNDS_SERVE_FIRST : ROUNDS_SERVE) == 0) {
         shmi_ofi_serve(ch->net);
     }
     if (patience->is_long || rounds % ROUNDS_CLOCK == 0) {

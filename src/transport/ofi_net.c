@@ -269,16 +269,35 @@ int shmi_ofi_queue(struct shmi_net *net, size_t size, struct fid_cq **cq, int *f
         .format = FI_CQ_FORMAT_CONTEXT,
         .wait_obj = FI_WAIT_FD,
     };
-    *fd = -1;
-    int rc = fi_cq_open(net->domain, &attr, cq, NULL);
-    if (rc == 0) {
-        if (fi_control(&(*cq)->fid, FI_GETWAIT, fd) != 0) {
-            *fd = -1;
+    if (fd != NULL) {
+        *fd = -1;
+        if (fi_cq_open(net->domain, &attr, cq, NULL) == 0) {
+            if (fi_control(&(*cq)->fid, FI_GETWAIT, fd) != 0) {
+                *fd = -1;
+            }
+            return 0;
         }
-        return 0;
     }
     attr.wait_obj = FI_WAIT_NONE;
     return fi_cq_open(net->domain, &attr, cq, NULL);
+}
+
+/* The queues of the first endpoint.  Where both show what happens in one queue of the layer below,
+ * one descriptor tells of all, and a second one would only cost each message some time. */
+static int open_queues(struct shmi_net *net)
+{
+    bool is_layered = strstr(net->info->fabric_attr->prov_name, "ofi_rxm") != NULL;
+    int rc = shmi_ofi_queue(net, 2 * OFI_OPS, &net->first_cq, &net->first_cq_fd);
+    if (rc == 0 && is_layered) {
+        net->waking_cq = net->first_cq;
+        net->cq_fd = net->first_cq_fd;
+        return shmi_ofi_queue(net, TARGET_QUEUE, &net->cq, NULL);
+    }
+    if (rc == 0) {
+        rc = shmi_ofi_queue(net, TARGET_QUEUE, &net->cq, &net->cq_fd);
+        net->waking_cq = net->cq;
+    }
+    return rc;
 }
 
 static int open_fabric(struct shmi_net *net)
@@ -295,13 +314,13 @@ static int open_fabric(struct shmi_net *net)
         rc = fi_av_open(net->domain, &attr, &net->av, NULL);
     }
     if (rc == 0) {
-        rc = shmi_ofi_queue(net, TARGET_QUEUE, &net->cq, &net->cq_fd);
-    }
-    if (rc == 0) {
-        rc = shmi_ofi_queue(net, 2 * OFI_OPS, &net->first_cq, &net->first_cq_fd);
+        rc = open_queues(net);
     }
     if (rc == 0) {
         rc = shmi_ofi_endpoint(net, net->info, net->first_cq, net->cq, &net->ep);
+    }
+    if (rc == 0) {
+        shmi_ofi_bell_find(net);
     }
     return rc;
 }
@@ -341,6 +360,7 @@ static void ofi_close(struct shmi_net *net)
     pthread_mutex_destroy(&net->regions_lock);
     pthread_mutex_destroy(&net->serving);
     pthread_mutex_destroy(&net->list);
+    pthread_mutex_destroy(&net->bell_lock);
     free(net);
 }
 
@@ -357,6 +377,7 @@ static struct shmi_net *new_net(const struct shmi_services *services, int my_pe,
     pthread_mutex_init(&net->regions_lock, NULL);
     pthread_mutex_init(&net->serving, NULL);
     pthread_mutex_init(&net->list, NULL);
+    pthread_mutex_init(&net->bell_lock, NULL);
     net->peers = calloc((size_t)n_pes, sizeof(*net->peers));
     if (net->peers == NULL) {
         ofi_close(net);

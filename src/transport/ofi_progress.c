@@ -63,13 +63,17 @@ static bool try_serve(struct shmi_net *net)
     return true;
 }
 
+void shmi_ofi_visit(struct shmi_net *net)
+{
+    __atomic_fetch_add(&net->visits, 1, __ATOMIC_RELAXED);
+}
+
 void shmi_ofi_serve(struct shmi_net *net)
 {
-    if (!net->has_thread) {
-        return;
+    if (net->has_thread) {
+        shmi_ofi_visit(net);
+        try_serve(net);
     }
-    __atomic_fetch_add(&net->visits, 1, __ATOMIC_RELAXED);
-    try_serve(net);
 }
 
 /* Progress the channels that have something to complete, or all, but for those that somebody else
@@ -111,6 +115,17 @@ static int watched(struct shmi_net *net, struct shmi_channel **channels)
     return n;
 }
 
+/* True if one of them has something to read. */
+static bool sleep_in(struct shmi_net *net, struct pollfd *fds, int n, uint64_t ns)
+{
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
+                            .tv_nsec = (long)(ns % 1000000000u)};
+    __atomic_fetch_add(&net->resting, 1, __ATOMIC_RELAXED);
+    bool is_woken = ppoll(fds, (nfds_t)n, &time, NULL) > 0;
+    __atomic_fetch_sub(&net->resting, 1, __ATOMIC_RELAXED);
+    return is_woken;
+}
+
 bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, int n, uint64_t ns)
 {
     struct pollfd fds[WATCHED + 1];
@@ -118,25 +133,23 @@ bool shmi_ofi_rest(struct shmi_net *net, struct shmi_channel *const *channels, i
     int n_fds = 0;
     bool is_blind = net->has_thread && net->cq_fd < 0;
     if (net->has_thread && net->cq_fd >= 0) {
-        fids[n_fds] = &net->cq->fid;
+        fids[n_fds] = &net->waking_cq->fid;
         fds[n_fds++] = (struct pollfd){.fd = net->cq_fd, .events = POLLIN};
     }
     for (int i = 0; i < n; i++) {
+        if (n_fds != 0 && channels[i]->cq == net->waking_cq) {
+            continue;
+        }
         is_blind = is_blind || channels[i]->cq_fd < 0;
         if (channels[i]->cq_fd >= 0) {
             fids[n_fds] = &channels[i]->cq->fid;
             fds[n_fds++] = (struct pollfd){.fd = channels[i]->cq_fd, .events = POLLIN};
         }
     }
-    if (n_fds != 0 && fi_trywait(net->fabric, fids, n_fds) != 0) {
-        return true;
-    }
-    ns = is_blind ? shmi_min(ns, BLIND) : ns;
-    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
-                            .tv_nsec = (long)(ns % 1000000000u)};
-    __atomic_fetch_add(&net->resting, 1, __ATOMIC_RELAXED);
-    bool is_woken = ppoll(fds, (nfds_t)n_fds, &time, NULL) > 0;
-    __atomic_fetch_sub(&net->resting, 1, __ATOMIC_RELAXED);
+    shmi_ofi_bell_on(net);
+    bool is_woken = (n_fds != 0 && fi_trywait(net->fabric, fids, n_fds) != 0) ||
+                    sleep_in(net, fds, n_fds, is_blind ? shmi_min(ns, BLIND) : ns);
+    shmi_ofi_bell_off(net);
     return is_woken;
 }
 
@@ -211,13 +224,16 @@ static void sleep_for(struct shmi_net *net, int ms, bool also_requests)
 /* Sleep until a peer asks for something.  The provider says first whether it is safe to. */
 static void sleep_until_asked(struct shmi_net *net, int ms)
 {
-    struct fid *fids[] = {&net->cq->fid};
+    struct fid *fids[] = {&net->waking_cq->fid};
     if (net->cq_fd < 0) {
-        ms = REST;
-    } else if (fi_trywait(net->fabric, fids, 1) != 0) {
+        sleep_for(net, REST, false);
         return;
     }
-    sleep_for(net, ms, true);
+    shmi_ofi_bell_on(net);
+    if (fi_trywait(net->fabric, fids, 1) == 0) {
+        sleep_for(net, ms, true);
+    }
+    shmi_ofi_bell_off(net);
 }
 
 /* How long to sleep after a look: the longer nothing has completed, the longer. */
