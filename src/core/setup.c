@@ -304,6 +304,8 @@ void shmem_global_exit(int status)
 {
     shmi_require_running(__func__);
     shmi_debug("shmem_global_exit(%d)", status);
+    shmi_status_of(shmi_job.my_pe)->end = status;
+    publish_status(SHMI_ENDING);
     shmi_job_abort(status);
 }
 PSHMEM(_global_exit)

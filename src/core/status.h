@@ -12,8 +12,16 @@
 
 #include "core/segment.h"
 
-/* SHMI_EXITING: in exit, though it has not called shmem_finalize as it should. */
-enum shmi_presence { SHMI_ABSENT, SHMI_PRESENT, SHMI_EXITING, SHMI_FINALIZING, SHMI_LEFT };
+/* SHMI_EXITING: in exit, though it has not called shmem_finalize as it should.
+ * SHMI_ENDING: it ends the job, on purpose. */
+enum shmi_presence {
+    SHMI_ABSENT,
+    SHMI_PRESENT,
+    SHMI_EXITING,
+    SHMI_FINALIZING,
+    SHMI_LEFT,
+    SHMI_ENDING
+};
 
 /* A PE has room for one wait.  Of several threads that wait, the first takes it. */
 enum shmi_wait_note { SHMI_NOT_WAITING, SHMI_NOTING, SHMI_WAITING };
@@ -27,6 +35,7 @@ struct shmi_status {
     uint64_t offset;  /* of the awaited word in its segment, when symmetric */
     char who[48];
     char segment[16]; /* its segment's name; empty when the word is the library's own */
+    int32_t end;      /* of the job, while SHMI_ENDING: what shmem_global_exit was given */
 };
 
 /* The page of a PE of the world, or NULL when it is on another node. */

@@ -256,8 +256,12 @@ static void check_peer(struct shmi_waiting *waiting, int pe)
         return;
     }
     uint32_t presence = shmi_load_acquire(&status->presence);
-    if (presence != SHMI_ABSENT && presence != SHMI_LEFT && is_dead(status->pid) &&
-        !waiting->done(waiting) && shmi_load_acquire(&status->presence) == presence) {
+    if (presence == SHMI_ENDING && is_dead(status->pid)) {
+        shmi_job_abort(status->end); /* the launcher is about to end this PE anyway */
+    }
+    if (presence != SHMI_ABSENT && presence != SHMI_LEFT && presence != SHMI_ENDING &&
+        is_dead(status->pid) && !waiting->done(waiting) &&
+        shmi_load_acquire(&status->presence) == presence) {
         shmi_fatal("PE %d (process %d) has died, and this PE waits in %s: ending the job", pe,
                    status->pid, waiting->who);
     }

@@ -23,6 +23,7 @@ for launcher in $launchers; do
     done
     job 2 "$fault" global_exit=0 barrier
     check "$launcher: global_exit(0) while others are in a barrier: status 0" status_is 0
+    check "$launcher: and nobody complains" eval '! line_has npushmem'
     job 3 "$fault" global_exit=5 all
     check "$launcher: global_exit(5) on all PEs: the status" status_is 5
     job 1 "$fault" global_exit=6 wait
