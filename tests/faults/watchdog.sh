@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=faults.sh
 . "$(dirname "$0")/faults.sh"
 fault=$programs/fault
-seconds=6
+seconds=9
 export SHMEM_WATCHDOG=1 FAULT_DELAY=60000
 
 stopped_by_us() {
