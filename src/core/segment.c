@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/config.h"
@@ -80,6 +81,21 @@ static int share_data(const struct shmi_segment *data, size_t offset)
     return rc;
 }
 
+/* Variables by which each PE decides for itself what all have to do alike. */
+static const char *const common[SHMI_CARD_VARIABLES] = {
+    "TEAMS_MAX",      "NODE_SHARING", "NODE_SIZE",         "STATIC_SHARING",   "HEAP",
+    "CHECK",          "TEAM_GROUPS",  "BARRIER_ALGORITHM", "REDUCE_ALGORITHM", "COLL_SYNC",
+    "COLL_BROADCAST", "COLL_COLLECT", "COLL_REDUCE",       "COLL_ALLTOALL",    "COLL_SCAN"};
+
+static void tell_variables(struct shmi_card *mine)
+{
+    for (size_t i = 0; i < SHMI_COUNT(common); i++) {
+        char text[32] = "";
+        shmi_config_text(common[i], text, sizeof(text));
+        memcpy(mine->variable[i], text, sizeof(mine->variable[i]) - 1);
+    }
+}
+
 int shmi_segment_create(struct shmi_card *mine)
 {
     struct shmi_segment *heap = &shmi_segments[SHMI_SEGMENT_HEAP];
@@ -114,7 +130,7 @@ int shmi_segment_create(struct shmi_card *mine)
     }
     memory.ticket.host = shmi_topology_host();
     mine->ticket = memory.ticket;
-    mine->slots = (uint64_t)shmi_config.teams_max;
+    tell_variables(mine);
     mine->heap = memory.heap;
     mine->heap_len = memory.heap_len;
     mine->program = shmi_program.id;
@@ -125,12 +141,24 @@ int shmi_segment_create(struct shmi_card *mine)
     return rc;
 }
 
+static int compare_variables(const struct shmi_card *cards, int pe)
+{
+    for (size_t i = 0; i < SHMI_COUNT(common); i++) {
+        const char *first = cards[0].variable[i], *other = cards[pe].variable[i];
+        if (strcasecmp(first, other) != 0) {
+            shmi_error("SHMEM_%s is %s on PE 0 (%s) and %s on PE %d (%s): it must be the same on "
+                       "all; oshrun hands it to all hosts, mpirun with -x SHMEM_%s",
+                       common[i], first, cards[0].host, other, pe, cards[pe].host, common[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 /* What has to agree between PEs, so that one offset means one object. */
 static int compare_cards(const struct shmi_card *cards, int pe)
 {
-    if (cards[pe].slots != cards[0].slots) {
-        shmi_error("SHMEM_TEAMS_MAX is %lu on PE 0 and %lu on PE %d: it must be the same on all",
-                   (unsigned long)cards[0].slots, (unsigned long)cards[pe].slots, pe);
+    if (compare_variables(cards, pe) != 0) {
         return -EINVAL;
     }
     if (cards[pe].program != cards[0].program) {

@@ -77,6 +77,15 @@ with SHMEM_DEBUG=1 64
 check "SHMEM_DEBUG prints, and the job works" works 64
 check "SHMEM_DEBUG: lines of the library on stderr" line_has npushmem debug
 
+# What only one PE has been told, and all must do alike.
+for setting in NODE_SHARING=no STATIC_SHARING=no TEAMS_MAX=64 HEAP=device CHECK=1 COLL_SCAN=flat; do
+    # shellcheck disable=SC2016  # for the PEs' shell
+    job 3 sh -c '[ "$PMIX_RANK" != 1 ] || export "SHMEM_$1"; exec "$0" 64' "$heap" "$setting"
+    check "$setting on PE 1 only: refused" has_failed
+    check "$setting: and says so" line_has "SHMEM_${setting%=*} is .* on PE 0 " 'on PE 1 '
+    check "$setting: nothing is left" nothing_left
+done
+
 # Started by something that is no PMIx launcher: many copies of a job of one PE would be wrong.
 # foreign <description> <command...>
 foreign() {
