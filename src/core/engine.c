@@ -24,16 +24,16 @@
 #include "device/device.h"
 
 enum {
-    PASS = 64,                /* commands of a ring before the next ring's turn */
-    SPIN_NS = 20 * 1000,      /* of an idle engine while kernels run ... */
-    SPIN_CROWDED_NS = 0,      /* ... only for some looks where they need its core to go on, and for
+    PASS = 64,              /* commands of a ring before the next ring's turn */
+    SPIN_NS = 20 * 1000,    /* of an idle engine while kernels run ... */
+    SPIN_CROWDED_NS = 0,    /* ... only for some looks where they need its core to go on, and for
                                  one where they took it when it was last given away ... */
-    YIELD_NS = 500 * 1000,    /* ... then it yields, for so long, and naps */
-    NAP_NS = 50 * 1000,       /* while kernels run: a command waits for it */
-    SLEEP_NS = 5000 * 1000,   /* while none does: a launch wakes it, but no thread of the host that
+    YIELD_NS = 500 * 1000,  /* ... then it yields, for so long, and naps */
+    NAP_NS = 50 * 1000,     /* while kernels run: a command waits for it */
+    SLEEP_NS = 5000 * 1000, /* while none does: a launch wakes it, but no thread of the host that
                                  posts without one; so it sleeps so long, or ... */
-    SLEEP_SHARE = 4,          /* ... for this part of its rest so far, ... */
-    SLEEP_TOP_NS = 200000000, /* ... but never longer */
+    SLEEP_SHARE = 4,        /* ... for this part of its rest so far, ... */
+    SLEEP_TOP_NS = 20000 * 1000, /* ... but never longer */
     LINGER_NS = 20000 * 1000, /* where launches are not seen: a kernel may still run, or come ... */
     UNSEEN_NS = 2000 * 1000,  /* ... and later its first command waits so long at most */
     TORN_NS = 2000 * 1000000, /* a slot written in part for so long has lost its producer */
