@@ -242,7 +242,8 @@ SHMEMX_DEVICE void shmemx_relax(void)
 #endif
 }
 
-/* A word that this thread is about to write: its cache line comes meanwhile. */
+/* A word that this thread is about to write: its cache line comes meanwhile.  The builtin would ask
+ * for a line to read on x86, and the store once more. */
 SHMEMX_DEVICE void shmemx_own_soon(const void *word)
 {
 #if defined __x86_64__

@@ -182,7 +182,7 @@ int shmi_ring_take(struct shmi_ring *ring, shmemx_command_t *cmd, uint64_t *tick
     }
     shmemx_decode(w, cmd);
     if ((cmd->flags & SHMEMX_RING_REPLY) != 0) { /* it comes while the command is done */
-        shmi_own_soon(&ring->reply[cmd->reply % SHMEMX_RING_REPLIES]);
+        shmemx_own_soon(&ring->reply[cmd->reply % SHMEMX_RING_REPLIES]);
     }
     ring->next = next + 1;
     ring->torn_since = 0;

@@ -28,16 +28,6 @@ static inline void shmi_order_all(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* This thread is about to write a word that another one reads: its line comes meanwhile. */
-static inline void shmi_own_soon(const void *word)
-{
-#if defined(__x86_64__) /* the builtin asks for a line to read, and the store asks once more */
-    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)word));
-#else
-    __builtin_prefetch(word, 1);
-#endif
-}
-
 /* A polite moment in a polling loop. */
 static inline void shmi_pause(void)
 {
