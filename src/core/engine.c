@@ -303,13 +303,16 @@ static uint64_t sleep_of(uint64_t idle_ns)
     return shmi_min(ns, SLEEP_TOP_NS);
 }
 
-/* Is there reason to be quick again?  woken: before it was found out whether it is busy. */
+/* Is there reason to be quick again?  woken: before it was found out whether it is busy.  What
+ * kernels wait for may come through a network, and the host's threads wait for the kernels. */
 static bool idle(uint32_t woken, uint64_t idle_ns, uint64_t spin_ns, bool busy)
 {
     if (!busy) {
         return sleep_until_woken(woken, sleep_of(idle_ns));
     }
-    if (idle_ns >= YIELD_NS) {
+    if (shmi_network.net != NULL) {
+        shmi_take_in(idle_ns >= YIELD_NS ? NAP_NS : 0);
+    } else if (idle_ns >= YIELD_NS) {
         return sleep_until_woken(woken, NAP_NS);
     }
     if (idle_ns >= spin_ns) {

@@ -19,6 +19,7 @@
 #include "core/check.h"
 #include "core/hbm_agent.h"
 #include "core/npu.h"
+#include "core/order.h"
 #include "core/rma.h"
 #include "core/segment.h"
 #include "core/wait.h"
@@ -202,6 +203,7 @@ void shmi_hbm_put(const char *who, struct shmi_ctx *ctx, void *dest, const void 
         return;
     }
     if (needs_agent(dest, pe)) {
+        shmi_quiet(ctx); /* another way: what a fence has kept before this comes before it */
         shmi_hbm_agent_put(who, dest, source, len, pe);
         return;
     }
@@ -268,6 +270,7 @@ void shmi_hbm_amo(const char *who, struct shmi_ctx *ctx, void *dest, const struc
         return;
     }
     if (shmi_hbm_peers[pe].by_agent || needs_agent(dest, pe)) {
+        shmi_quiet(ctx);
         shmi_hbm_agent_amo(who, dest, amo, pe);
         return;
     }

@@ -14,77 +14,69 @@
 #include "core/base/atomic.h"
 #include "core/base/job.h"
 #include "core/base/log.h"
+#include "core/copy.h"
 #include "core/ctx.h"
 #include "core/hbm.h"
+#include "core/hbm_desk.h"
 #include "core/memory.h"
 #include "core/order.h"
 #include "core/rma.h"
 #include "core/wait.h"
 #include "device/device.h"
 
-/* Pieces that stay in a cache between the network and the device; how many may be on their way; and
- * after how many, at most, a put's sender is told that there is room for more. */
-#define PIECE   ((size_t)256 << 10)
-#define SLOTS   8
-#define ANSWERS 4
+/* A transfer's first piece is short, so that the other end has something to do soon, and the last
+ * ones are shorter, as nothing goes on beside the very last. */
+#define PIECE_SHORT ((size_t)256 << 10)
 
-/* The agent's patience: looks with a pause, yields, then naps that grow. */
-enum { LOOKS = 200, YIELDS = 2000, NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 1000 * 1000 };
+/* The thread's patience: looks with a pause, yields, fewer where others serve, then naps that grow;
+ * and after how many of these it settles what was sent. */
+enum { LOOKS = 200, YIELDS = 2000, YIELDS_BESIDE = 16, SETTLED = 16 };
+enum { NAP_MIN_NS = 20 * 1000, NAP_MAX_NS = 4000 * 1000, NAP_BESIDE_NS = 1000 * 1000 };
 
 /* Who wants a desk asks again who has it, after so many looks.  Who was asked keeps none, for so
  * many requests. */
 enum { ASK_AGAIN = 16, SHY = 64 };
-
-enum wish { WISH_PUT, WISH_GET, WISH_AMO };
-
-struct request {
-    uint64_t wish; /* enum wish; for an atomic, its operation and size are with it */
-    uint64_t offset;
-    uint64_t len; /* of all pieces */
-    uint64_t value;
-    uint64_t expected;
-    uint64_t from; /* PE */
-    uint64_t pad;
-    uint64_t number; /* written last: of the first piece */
-};
-
-/*
- * In symmetric host memory.  The pieces of others pass through `theirs`, those of my own requests
- * through `mine`: a put's from mine here to theirs there, a get's from theirs there to mine here.
- * Pieces are numbered, and a number stands in its slot when its piece is there.  A request is in
- * the slot of its first piece.  A slot is used again by the piece that is SLOTS later, which is not
- * sent or asked for before the earlier one has been answered and its data used.
- */
-struct desk {
-    _Alignas(SHMI_LINE) uint64_t owner;  /* see TAKEN() and FREE() */
-    _Alignas(SHMI_LINE) uint64_t answer; /* to my own requests: the number */
-    uint64_t old;                        /* and an atomic's old value */
-    _Alignas(SHMI_LINE) uint64_t wanted; /* counts who want a desk that I keep */
-    _Alignas(SHMI_LINE) struct request request[SLOTS];
-    _Alignas(4096) char theirs[SLOTS][PIECE];
-    char mine[SLOTS][PIECE];
-};
 
 /* Whose a desk is; or that it is nobody's, and the last number that was served. */
 #define TAKEN(pe)     ((uint64_t)(pe) << 1 | 1)
 #define FREE(number)  ((uint64_t)(number) << 1)
 #define IS_FREE(word) (((word)&1) == 0)
 
-static struct {
-    struct desk *desk;
-    pthread_mutex_t lock; /* of my own requests, one at a time, and of what follows */
-    uint64_t *known;      /* of each PE's desk, the last number that I know to be served */
-    bool *keeps;          /* I have it still */
-    uint64_t let_go;      /* `wanted` when I last gave back what I kept; also read without */
-    unsigned shy;         /* requests before I keep a desk again */
-    pthread_t thread;
-    struct shmi_ctx *ctx; /* the agent's */
-    struct request rest;  /* the agent's: of what it is serving, what is still to come */
-    bool stop;
-} agent = {.lock = PTHREAD_MUTEX_INITIALIZER};
+bool shmi_hbm_agent_on;
 
-/* What was put there before is there before what is put there now.  All that is put to one PE goes
- * the same way, so there is nothing more to it than the network's own order. */
+static struct {
+    struct shmi_desk *desk;
+
+    pthread_mutex_t lock;  /* of my own requests, one at a time, and of what follows */
+    struct shmi_ctx *asks; /* by which they go */
+    uint64_t *known;       /* of each PE's desk, the last number that I know to be served */
+    bool *keeps;           /* I have it still */
+    uint64_t let_go;       /* `wanted` when I last gave back what I kept; also read without */
+    unsigned shy;          /* requests before I keep a desk again */
+
+    pthread_mutex_t serving;  /* held by who serves others, and of what follows */
+    struct shmi_ctx *answers; /* by which they are answered */
+    uint64_t next;            /* the number to serve */
+
+    pthread_t thread;
+    unsigned visits; /* by threads that wait in the library: they serve */
+    bool stop;
+} agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .serving = PTHREAD_MUTEX_INITIALIZER};
+
+/* To a place of that PE's desk; the source stays as it is until that is answered. */
+static void post(struct shmi_ctx *ctx, void *dest, const void *source, size_t len, int pe)
+{
+    char *there = shmi_reach(dest, pe);
+    if (there != NULL) {
+        shmi_copy(there, source, len);
+        return;
+    }
+    struct shmi_remote to = shmi_remote_of("agent", dest, pe);
+    shmi_network.transport->put(shmi_ctx_enter(ctx), to, source, len, SHMI_LATER);
+    shmi_ctx_leave(ctx);
+}
+
+/* What was posted there before is there before what is posted there now. */
 static void order(struct shmi_ctx *ctx, int pe)
 {
     if (shmi_reach(agent.desk, pe) != NULL) {
@@ -95,63 +87,80 @@ static void order(struct shmi_ctx *ctx, int pe)
     }
 }
 
-/* ---- the agent ------------------------------------------------------------------------------- */
-
-static uint64_t pack_amo(const struct shmi_amo *amo)
+static void post_message(struct shmi_ctx *ctx, struct shmi_message *dest,
+                         struct shmi_message *message, int pe)
 {
-    return WISH_AMO | (uint64_t)amo->op << 8 | (uint64_t)amo->size << 16;
+    char *there = shmi_reach(dest, pe);
+    message->from = (uint32_t)shmi_job.my_pe;
+    if (there != NULL) {
+        shmi_message_store((struct shmi_message *)there, message);
+    } else {
+        shmi_message_seal(message);
+        post(ctx, dest, message, shmi_message_len(message), pe);
+    }
 }
 
-static char *place_of(const struct request *request)
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static char *place_of(const struct shmi_message *request)
 {
     return shmi_segments[SHMI_SEGMENT_DEVICE].base + request->offset;
 }
 
-/* Behind what belongs to the answer. */
-static void answer(uint64_t number)
+/* All up to this one are done. */
+static void answer(int pe)
 {
-    int from = (int)agent.rest.from;
-    order(agent.ctx, from);
-    shmi_put_slowly("agent", agent.ctx, &agent.desk->answer, &number, sizeof(number), from,
-                    SHMI_NOW);
-}
-
-/* The length of the next piece, which is the rest's no more. */
-static size_t next_piece(struct request *rest)
-{
-    size_t len = shmi_min(rest->len, PIECE);
-    rest->offset += len;
-    rest->len -= len;
-    return len;
-}
-
-static void serve_put(struct request *rest, uint64_t number)
-{
-    char *addr = place_of(rest);
-    shmi_hbm_copy(addr, agent.desk->theirs[number % SLOTS], next_piece(rest));
-    if (rest->len == 0 || number % ANSWERS == 0) {
-        answer(number);
+    uint64_t *there = (uint64_t *)shmi_reach(&agent.desk->answer, pe);
+    if (there != NULL) {
+        shmi_store_release(there, agent.next);
+        return;
     }
+    struct shmi_message *note = &agent.desk->my_reply[agent.next % SHMI_DESK_SLOTS];
+    note->number = agent.next; /* to stay until it is sent */
+    post(agent.answers, &agent.desk->answer, &note->number, sizeof(note->number), pe);
 }
 
-static void serve_get(struct request *rest, uint64_t number)
+static struct shmi_message *draft_reply(void)
 {
-    char *data = agent.desk->theirs[number % SLOTS];
-    const char *addr = place_of(rest);
-    size_t len = next_piece(rest);
-    shmi_hbm_copy(data, addr, len);
-    shmi_put_slowly("agent", agent.ctx, agent.desk->mine[number % SLOTS], data, len,
-                    (int)rest->from, SHMI_LATER);
-    answer(number);
+    struct shmi_message *reply = &agent.desk->my_reply[agent.next % SHMI_DESK_SLOTS];
+    reply->number = agent.next;
+    reply->wish = SHMI_WISH_REPLY;
+    reply->len = 0;
+    return reply;
 }
 
-static void serve_amo(struct request *request, uint64_t number)
+static void serve_put(const struct shmi_message *request)
+{
+    const char *piece = agent.desk->theirs[agent.next % SHMI_DESK_SLOTS];
+    const char *data = request->len <= SHMI_DESK_INLINE ? request->data : piece;
+    shmi_hbm_copy(place_of(request), data, request->len);
+    answer((int)request->from);
+}
+
+static void serve_get(const struct shmi_message *request)
+{
+    int from = (int)request->from;
+    size_t slot = agent.next % SHMI_DESK_SLOTS;
+    if (request->len <= SHMI_DESK_INLINE) {
+        struct shmi_message *reply = draft_reply();
+        reply->len = request->len;
+        shmi_hbm_copy(reply->data, place_of(request), request->len);
+        post_message(agent.answers, &agent.desk->reply, reply, from);
+        return;
+    }
+    shmi_hbm_copy(agent.desk->theirs[slot], place_of(request), request->len);
+    post(agent.answers, agent.desk->mine[slot], agent.desk->theirs[slot], request->len, from);
+    order(agent.answers, from);
+    answer(from);
+}
+
+static void serve_amo(const struct shmi_message *request)
 {
     uint64_t old = 0;
     char *addr = place_of(request);
     struct shmi_amo amo = {
-        .op = (enum shmi_amo_op)(request->wish >> 8 & 0xff),
-        .size = (unsigned)(request->wish >> 16 & 0xff),
+        .op = (enum shmi_amo_op)request->op,
+        .size = request->size,
         .value = request->value,
         .expected = request->expected,
         .fetch = &old,
@@ -163,58 +172,64 @@ static void serve_amo(struct request *request, uint64_t number)
         shmi_amo_cpu(&next, amo.op, amo.size, amo.value, amo.expected);
         shmi_hbm_copy(addr, &next, amo.size);
     }
-    shmi_put_slowly("agent", agent.ctx, &agent.desk->old, &old, sizeof(old), (int)request->from,
-                    SHMI_NOW);
-    answer(number);
+    struct shmi_message *reply = draft_reply();
+    reply->value = old;
+    post_message(agent.answers, &agent.desk->reply, reply, (int)request->from);
 }
 
-/* A piece, or all pieces of a get.  The next number. */
-static uint64_t serve(uint64_t number)
+static bool serve(void)
 {
-    struct request *rest = &agent.rest;
-    if (rest->len == 0) {
-        *rest = agent.desk->request[number % SLOTS];
+    const struct shmi_message *request = &agent.desk->request[agent.next % SHMI_DESK_SLOTS];
+    if (!shmi_message_is_here(request, agent.next)) {
+        return false;
     }
-    switch (rest->wish & 0xff) {
-    case WISH_PUT:
-        serve_put(rest, number++);
-        break;
-    case WISH_GET:
-        while (rest->len != 0) {
-            serve_get(rest, number++);
-        }
-        break;
-    default:
-        serve_amo(rest, number++);
-        break;
+    shmi_accelerator.device->enter(shmi_accelerator.npu);
+    if (request->wish == SHMI_WISH_PUT) {
+        serve_put(request);
+    } else if (request->wish == SHMI_WISH_GET) {
+        serve_get(request);
+    } else {
+        serve_amo(request);
     }
-    return number;
+    agent.next++;
+    return true;
 }
 
-/* Others take in what comes through a network: one more who did would only be in their way. */
+/* Was there something to do? */
+static bool serve_all(void)
+{
+    bool found = false;
+    if (pthread_mutex_trylock(&agent.serving) == 0) {
+        while (serve()) {
+            found = true;
+        }
+        pthread_mutex_unlock(&agent.serving);
+    }
+    return found;
+}
+
 static void be_patient(long look)
 {
     if (look < LOOKS) {
         shmi_pause();
     } else if (look < LOOKS + YIELDS) {
+        shmi_take_in(0);
         sched_yield();
     } else {
-        size_t naps = (size_t)(look - LOOKS - YIELDS);
-        size_t ns = shmi_min(naps * NAP_MIN_NS / 8 + NAP_MIN_NS, NAP_MAX_NS);
-        struct timespec nap = {.tv_nsec = (long)ns};
-        nanosleep(&nap, NULL);
+        uint64_t naps = (uint64_t)(look - LOOKS - YIELDS);
+        shmi_take_in(shmi_min(naps * NAP_MIN_NS / 8 + NAP_MIN_NS, NAP_MAX_NS));
     }
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
 /* With all that was put there before. */
-static void release(const char *who, struct shmi_ctx *ctx, int pe)
+static void release(const char *who, int pe)
 {
     agent.keeps[pe] = false;
-    shmi_amo(who, ctx, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(agent.known[pe]), 0, SHMI_LATER,
-             pe);
-    shmi_quiet(ctx); /* or all who wait look after it, again and again */
+    shmi_amo(who, agent.asks, SHMI_AMO_SET, &agent.desk->owner, 8, FREE(agent.known[pe]), 0,
+             SHMI_LATER, pe);
+    shmi_quiet(agent.asks); /* or all who wait look after it, again and again */
 }
 
 static bool is_wanted(void)
@@ -223,13 +238,13 @@ static bool is_wanted(void)
 }
 
 /* Others want a desk that I keep, and do not say which.  Under the lock. */
-static void let_go(const char *who, struct shmi_ctx *ctx)
+static void let_go(const char *who)
 {
     shmi_store_relaxed(&agent.let_go, shmi_load_acquire(&agent.desk->wanted));
     agent.shy = SHY;
     for (int pe = 0; pe < shmi_job.n_pes; pe++) {
         if (agent.keeps[pe]) {
-            release(who, ctx, pe);
+            release(who, pe);
         }
     }
 }
@@ -243,7 +258,7 @@ static uint64_t take(const char *who, int pe)
     bool alone = true;
     for (long look = 0; !agent.keeps[pe]; look++) {
         uint64_t known = FREE(agent.known[pe]);
-        uint64_t found = shmi_amo(who, &shmi_ctx_default, SHMI_AMO_CSWAP, &agent.desk->owner, 8,
+        uint64_t found = shmi_amo(who, agent.asks, SHMI_AMO_CSWAP, &agent.desk->owner, 8,
                                   TAKEN(shmi_job.my_pe), known, SHMI_NOW, pe);
         if (found == known) {
             break;
@@ -254,18 +269,20 @@ static uint64_t take(const char *who, int pe)
             continue;
         }
         if (look % ASK_AGAIN == 0) {
-            shmi_amo(who, &shmi_ctx_default, SHMI_AMO_ADD, &agent.desk->wanted, 8, 1, 0, SHMI_LATER,
+            shmi_amo(who, agent.asks, SHMI_AMO_ADD, &agent.desk->wanted, 8, 1, 0, SHMI_LATER,
                      (int)(found >> 1));
         }
         if (is_wanted()) {
-            let_go(who, &shmi_ctx_default); /* or we might wait for each other */
+            let_go(who); /* or we might wait for each other */
         }
         shmi_progress();
         be_patient(look);
     }
     agent.keeps[pe] = agent.keeps[pe] || (alone && agent.shy == 0);
     agent.shy -= agent.shy != 0;
-    shmi_store_release(&agent.desk->answer, 0); /* all answers of before have come */
+    /* All answers of before have come; another desk's numbers are others. */
+    shmi_store_release(&agent.desk->answer, 0);
+    shmi_store_release(&agent.desk->reply.number, 0);
     return agent.known[pe];
 }
 
@@ -273,28 +290,24 @@ static void give_back(const char *who, uint64_t served, int pe)
 {
     agent.known[pe] = served;
     if (!agent.keeps[pe]) {
-        release(who, &shmi_ctx_default, pe);
+        release(who, pe);
     }
     if (is_wanted()) {
-        let_go(who, &shmi_ctx_default);
+        let_go(who);
     }
     pthread_mutex_unlock(&agent.lock);
 }
 
-/* All that was put at the desk before is there, and this is the next piece. */
-static void announce(const char *who, uint64_t number, int pe)
+/* Was there something to do for others? */
+static bool attend(void)
 {
-    order(&shmi_ctx_default, pe);
-    shmi_put_slowly(who, &shmi_ctx_default, &agent.desk->request[number % SLOTS].number, &number,
-                    sizeof(number), pe, SHMI_NOW);
-}
-
-/* The request itself; announced with its first piece. */
-static void ask(const char *who, struct request request, uint64_t number, int pe)
-{
-    request.from = (uint64_t)shmi_job.my_pe;
-    shmi_put_slowly(who, &shmi_ctx_default, &agent.desk->request[number % SLOTS], &request,
-                    offsetof(struct request, number), pe, SHMI_NOW);
+    bool found = serve_all();
+    if (is_wanted() && pthread_mutex_trylock(&agent.lock) == 0) {
+        let_go("agent");
+        pthread_mutex_unlock(&agent.lock);
+        found = true;
+    }
+    return found;
 }
 
 static void await(const char *who, uint64_t number, int pe)
@@ -302,153 +315,242 @@ static void await(const char *who, uint64_t number, int pe)
     shmi_wait_reached(who, &agent.desk->answer, number, pe);
 }
 
-static uint64_t offset_of(const void *addr)
+struct replying {
+    struct shmi_waiting base;
+    uint64_t number;
+};
+
+static bool has_replied(struct shmi_waiting *waiting)
 {
-    return (uint64_t)((const char *)addr - shmi_segments[SHMI_SEGMENT_DEVICE].base);
+    const struct replying *replying = (const struct replying *)waiting;
+    return shmi_message_is_here(&agent.desk->reply, replying->number);
+}
+
+static const struct shmi_message *await_reply(const char *who, uint64_t number, int pe)
+{
+    struct shmi_message *reply = &agent.desk->reply;
+    struct replying replying = {
+        .base = {.who = who, .addr = &reply->number, .pe = pe, .done = has_replied},
+        .number = number,
+    };
+    shmi_wait(&replying.base);
+    return reply;
+}
+
+/* A message to fill in. */
+static struct shmi_message *draft(enum shmi_wish wish, uint64_t number, const void *addr,
+                                  size_t len)
+{
+    struct shmi_message *request = &agent.desk->my_request[number % SHMI_DESK_SLOTS];
+    request->number = number;
+    request->wish = (uint16_t)wish;
+    request->offset = (uint64_t)((const char *)addr - shmi_segments[SHMI_SEGMENT_DEVICE].base);
+    request->len = len;
+    return request;
+}
+
+static void ask(struct shmi_message *request, int pe)
+{
+    post_message(agent.asks, &agent.desk->request[request->number % SHMI_DESK_SLOTS], request, pe);
 }
 
 /* The source stays as it is until the answer, so that host memory is sent from where it lies. */
-static void send_piece(const char *who, const char *source, size_t len, uint64_t number, int pe)
+static void put_piece(struct shmi_message *request, const char *source, int pe)
 {
+    size_t slot = request->number % SHMI_DESK_SLOTS;
     const char *from = source;
-    if (shmi_hbm_is(source)) {
-        shmi_hbm_copy(agent.desk->mine[number % SLOTS], source, len);
-        from = agent.desk->mine[number % SLOTS];
+    if (request->len <= SHMI_DESK_INLINE) {
+        shmi_hbm_copy(request->data, source, request->len);
+    } else {
+        if (shmi_hbm_is(source)) {
+            shmi_hbm_copy(agent.desk->mine[slot], source, request->len);
+            from = agent.desk->mine[slot];
+        }
+        post(agent.asks, agent.desk->theirs[slot], from, request->len, pe);
+        order(agent.asks, pe);
     }
-    shmi_put_slowly(who, &shmi_ctx_default, agent.desk->theirs[number % SLOTS], from, len, pe,
-                    SHMI_LATER);
-    announce(who, number, pe);
+    ask(request, pe);
+}
+
+/* The length of the piece at `at` of a transfer of len bytes. */
+static size_t piece_at(size_t at, size_t len)
+{
+    size_t rest = len - at;
+    if (at == 0) {
+        return shmi_min(rest, PIECE_SHORT);
+    }
+    if (rest <= 2 * PIECE_SHORT) {
+        return rest;
+    }
+    return shmi_min(rest / 2 / 4096 * 4096, SHMI_DESK_PIECE);
 }
 
 void shmi_hbm_agent_put(const char *who, void *addr, const void *source, size_t len, int pe)
 {
-    uint64_t first = take(who, pe) + 1;
-    uint64_t number = first;
-    ask(who, (struct request){.wish = WISH_PUT, .offset = offset_of(addr), .len = len}, first, pe);
-    for (size_t at = 0; at < len; at += PIECE, number++) {
-        if (number >= first + SLOTS) {
-            await(who, number - SLOTS, pe);
+    uint64_t before = take(who, pe);
+    uint64_t number = before;
+    for (size_t at = 0, piece = 0; at < len; at += piece) {
+        piece = piece_at(at, len);
+        if (++number > before + SHMI_DESK_SLOTS) {
+            await(who, number - SHMI_DESK_SLOTS, pe);
         }
-        send_piece(who, (const char *)source + at, shmi_min(len - at, PIECE), number, pe);
+        put_piece(draft(SHMI_WISH_PUT, number, (char *)addr + at, piece), (const char *)source + at,
+                  pe);
     }
-    await(who, number - 1, pe);
-    give_back(who, number - 1, pe);
+    await(who, number, pe);
+    give_back(who, number, pe);
 }
 
-/* Half of the slots are asked for at a time: while one half is copied, the other is on its way. */
+static void take_piece(const char *who, uint64_t number, char *dest, size_t len, int pe)
+{
+    if (len <= SHMI_DESK_INLINE) {
+        shmi_hbm_copy(dest, await_reply(who, number, pe)->data, len);
+    } else {
+        await(who, number, pe);
+        shmi_hbm_copy(dest, agent.desk->mine[number % SHMI_DESK_SLOTS], len);
+    }
+}
+
+/* As many pieces as there are slots are asked for before the first is here. */
 void shmi_hbm_agent_get(const char *who, void *dest, const void *addr, size_t len, int pe)
 {
-    const size_t half = SLOTS / 2 * PIECE;
-    uint64_t first = take(who, pe) + 1;
-    size_t asked = 0;
-    uint64_t number = first;
-    for (size_t at = 0; at < len; at += PIECE, number++) {
-        while (asked < len && asked <= at / half * half + half) {
-            uint64_t offset = offset_of(addr) + asked;
-            uint64_t its_first = first + asked / PIECE;
-            ask(who,
-                (struct request){
-                    .wish = WISH_GET, .offset = offset, .len = shmi_min(len - asked, half)},
-                its_first, pe);
-            announce(who, its_first, pe);
-            asked += half;
+    uint64_t number = take(who, pe);
+    uint64_t asked = number;
+    size_t asked_at = 0;
+    for (size_t at = 0; at < len; at += piece_at(at, len)) {
+        for (; asked_at < len && asked < number + SHMI_DESK_SLOTS;
+             asked_at += piece_at(asked_at, len)) {
+            ask(draft(SHMI_WISH_GET, ++asked, (const char *)addr + asked_at,
+                      piece_at(asked_at, len)),
+                pe);
         }
-        await(who, number, pe);
-        shmi_hbm_copy((char *)dest + at, agent.desk->mine[number % SLOTS],
-                      shmi_min(len - at, PIECE));
+        take_piece(who, ++number, (char *)dest + at, piece_at(at, len), pe);
     }
-    give_back(who, number - 1, pe);
+    give_back(who, number, pe);
 }
 
 void shmi_hbm_agent_amo(const char *who, void *addr, const struct shmi_amo *amo, int pe)
 {
     uint64_t number = take(who, pe) + 1;
-    struct request request = {
-        .wish = pack_amo(amo),
-        .offset = offset_of(addr),
-        .value = amo->value,
-        .expected = amo->expected,
-    };
-    ask(who, request, number, pe);
-    announce(who, number, pe);
-    await(who, number, pe);
+    struct shmi_message *request = draft(SHMI_WISH_AMO, number, addr, 0);
+    request->op = (uint8_t)amo->op;
+    request->size = (uint8_t)amo->size;
+    request->value = amo->value;
+    request->expected = amo->expected;
+    ask(request, pe);
+    uint64_t old = await_reply(who, number, pe)->value;
     if (amo->fetch != NULL) {
-        shmi_bits_to(amo->fetch, shmi_load_acquire(&agent.desk->old), amo->size);
+        shmi_bits_to(amo->fetch, old, amo->size);
     }
     give_back(who, number, pe);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* What was sent has arrived: nobody need look after it any more. */
+static void settle(void)
+{
+    if (pthread_mutex_trylock(&agent.lock) == 0) {
+        shmi_quiet(agent.asks);
+        pthread_mutex_unlock(&agent.lock);
+    }
+    if (pthread_mutex_trylock(&agent.serving) == 0) {
+        shmi_quiet(agent.answers);
+        pthread_mutex_unlock(&agent.serving);
+    }
+}
+
+void shmi_hbm_agent_attend(void)
+{
+    __atomic_fetch_add(&agent.visits, 1, __ATOMIC_RELAXED);
+    attend();
+}
+
+/* While others serve it keeps away, or it would take their core; but for a moment after there was
+ * something that they had left. */
 static void *run(void *unused)
 {
     (void)unused;
     long look = 0;
-    uint64_t next = 1;
-    shmi_accelerator.device->enter(shmi_accelerator.npu);
+    unsigned seen = 0;
     while (!__atomic_load_n(&agent.stop, __ATOMIC_ACQUIRE)) {
-        if (shmi_load_acquire(&agent.desk->request[next % SLOTS].number) == next) {
-            next = serve(next);
+        if (attend()) {
             look = 0;
-        } else if (is_wanted() && pthread_mutex_trylock(&agent.lock) == 0) {
-            let_go("agent", agent.ctx);
-            pthread_mutex_unlock(&agent.lock);
-            look = 0;
-        } else {
-            if (look == LOOKS) {
-                shmi_quiet(agent.ctx); /* nobody need look after its answers any more */
-            }
-            be_patient(look++);
+            continue;
         }
+        unsigned visits = __atomic_load_n(&agent.visits, __ATOMIC_RELAXED);
+        bool others_serve = visits != seen && look >= LOOKS + YIELDS_BESIDE;
+        seen = visits;
+        if (others_serve) {
+            const struct timespec nap = {.tv_nsec = NAP_BESIDE_NS};
+            look = LOOKS + YIELDS;
+            nanosleep(&nap, NULL);
+            continue;
+        }
+        if (look == LOOKS + YIELDS + SETTLED) {
+            settle();
+        }
+        be_patient(look++);
     }
     return NULL;
 }
 
-int shmi_hbm_agent_open(void)
+/* The memory of it; -ENOMEM. */
+static int make_desk(void)
+{
+    size_t n = (size_t)shmi_job.n_pes;
+    agent.desk = shmi_memory_take(sizeof(*agent.desk), 4096);
+    agent.known = calloc(n, sizeof(*agent.known));
+    agent.keeps = calloc(n, sizeof(*agent.keeps));
+    if (agent.desk == NULL || agent.known == NULL || agent.keeps == NULL) {
+        return -ENOMEM;
+    }
+    memset(agent.desk, 0, offsetof(struct shmi_desk, theirs));
+    agent.let_go = 0;
+    agent.next = 1;
+    agent.stop = false;
+    return 0;
+}
+
+static int start_thread(void)
 {
     sigset_t all;
     sigset_t old;
-    agent.desk = shmi_memory_take(sizeof(*agent.desk), 4096);
-    agent.known = calloc((size_t)shmi_job.n_pes, sizeof(*agent.known));
-    agent.keeps = calloc((size_t)shmi_job.n_pes, sizeof(*agent.keeps));
-    agent.let_go = 0;
-    int rc = agent.desk == NULL || agent.known == NULL || agent.keeps == NULL
-                 ? -ENOMEM
-                 : shmi_ctx_create(shmi_team_world, 0, &agent.ctx);
-    if (rc == 0) {
-        memset(agent.desk, 0, offsetof(struct desk, theirs));
-        agent.stop = false;
-        rc = shmi_job_fence(); /* nobody's desk is used before it is empty */
-    }
-    if (rc == 0) {
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        rc = -pthread_create(&agent.thread, NULL, run, NULL);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = -pthread_create(&agent.thread, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
+int shmi_hbm_agent_open(void)
+{
+    int rc = make_desk();
+    rc = rc == 0 ? shmi_ctx_create(shmi_team_world, 0, &agent.asks) : rc;
+    rc = rc == 0 ? shmi_ctx_create(shmi_team_world, 0, &agent.answers) : rc;
+    rc = rc == 0 ? shmi_job_fence() : rc; /* nobody's desk is used before it is empty */
+    rc = rc == 0 ? start_thread() : rc;
     if (rc != 0) {
         errno = -rc;
         shmi_error("no agent for device memory that others do not reach: %m");
         free(agent.known);
         free(agent.keeps);
-        agent.desk = NULL;
+        return rc;
     }
-    return rc;
+    shmi_store_release(&shmi_hbm_agent_on, true);
+    return 0;
 }
 
 void shmi_hbm_agent_close(void)
 {
-    if (agent.desk != NULL) {
+    if (shmi_hbm_agent_on) {
         __atomic_store_n(&agent.stop, true, __ATOMIC_RELEASE);
         pthread_join(agent.thread, NULL);
-        shmi_ctx_destroy(agent.ctx);
+        shmi_store_release(&shmi_hbm_agent_on, false);
+        shmi_ctx_destroy(agent.asks);
+        shmi_ctx_destroy(agent.answers);
         free(agent.known);
         free(agent.keeps);
         agent.desk = NULL; /* the heap goes with everything */
     }
-}
-
-bool shmi_hbm_agent_is_open(void)
-{
-    return agent.desk != NULL;
 }

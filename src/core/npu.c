@@ -383,7 +383,7 @@ void shmi_npu_part(void)
     if (!shmi_hbm_on) {
         return;
     }
-    if (shmi_hbm_agent_is_open()) { /* what others' kernels have left to do may need this one */
+    if (shmi_hbm_agent_on) { /* what others' kernels have left to do may need this one */
         shmi_coll_sync("shmem_finalize", shmi_team_world);
     }
     shmi_hbm_agent_close();

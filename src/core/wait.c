@@ -28,6 +28,7 @@
 #include "core/base/util.h"
 #include "core/card.h"
 #include "core/hbm.h"
+#include "core/hbm_agent.h"
 #include "core/status.h"
 #include "core/trace.h"
 #include "transport/transport.h"
@@ -107,10 +108,30 @@ bool shmi_wait_is_crowded(int threads)
     return shmi_segment_n_here() * threads > patience.cpus;
 }
 
+void shmi_take_in(uint64_t ns)
+{
+    if (shmi_network.net != NULL) {
+        shmi_network.transport->progress(shmi_network.net, ns);
+    } else if (ns != 0) {
+        struct timespec time = {.tv_nsec = (long)ns};
+        nanosleep(&time, NULL);
+    }
+}
+
+/* Without a network the agent is left to its thread, which looks all the time: one that waits here
+ * would but be in its way. */
+static void progress(uint64_t ns)
+{
+    shmi_take_in(ns);
+    if (shmi_unlikely(shmi_load_relaxed(&shmi_hbm_agent_on)) && shmi_network.net != NULL) {
+        shmi_hbm_agent_attend();
+    }
+}
+
 void shmi_progress(void)
 {
     if (shmi_network.net != NULL) {
-        shmi_network.transport->progress(shmi_network.net, 0);
+        progress(0);
     }
 }
 
@@ -291,12 +312,7 @@ static void nap(const struct shmi_waiting *waiting, uint64_t waited_ns)
         most = shmi_min(most, shmi_max(NAP_MAX_DEVICE_NS, waited_ns / NAP_SHARE_DEVICE));
     }
     ns = ns < NAP_MIN_NS ? NAP_MIN_NS : ns > most ? most : ns;
-    if (alone) {
-        struct timespec time = {.tv_nsec = (long)ns};
-        nanosleep(&time, NULL);
-    } else {
-        shmi_network.transport->progress(shmi_network.net, ns);
-    }
+    progress(ns);
 }
 
 /* The second half of a wait: it has become a long one. */

@@ -56,8 +56,12 @@ static inline void shmi_wait_reached(const char *who, const uint64_t *word, uint
 /* The wait of a signal, in host or device memory; cmp is one of SHMEM_CMP_.  The value seen. */
 uint64_t shmi_wait_signal(const char *who, const uint64_t *sig_addr, int cmp, uint64_t value);
 
-/* Let the network, where there is one, move. */
+/* Let the network, where there is one, move; and do what others then want of this PE. */
 void shmi_progress(void);
+
+/* Only take in what comes through it, and where that is nothing rest for ns, or where the network
+ * can tell until something comes. */
+void shmi_take_in(uint64_t ns);
 
 /* After a test that failed: let the network move, and, where PEs share cores, let others run. */
 void shmi_wait_politely(void);

@@ -115,7 +115,8 @@ static void device_to_host(void)
 /* Bytes of awkward lengths and places, also from and to private memory. */
 static void bytes(void)
 {
-    static const size_t lens[] = {0, 1, 7, 8, 63, 65, 4095, 4097, 70000, (1 << 20) + 3, 3 << 20};
+    static const size_t lens[] = {
+        0, 1, 7, 8, 63, 65, 4095, 4096, 4097, 70000, 256 << 10, 257 << 10, (1 << 20) + 3, 3 << 20};
     enum { LONGEST = 4 << 20 };
     int me = shmem_my_pe();
     int left = left_of(me);
