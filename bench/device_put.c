@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* device_put.c -- kernels' puts and barriers; and the host's puts and gets of device memory. */
+/* device_put.c -- kernels' puts and barriers; and the host's puts and gets, of either memory. */
 #include "device_bench.h"
 
 #include <sched.h>
@@ -8,7 +8,12 @@
 enum { PUTS = 50000, BARRIERS = 1000, WORDS = 512, PIECE = 256 << 10 };
 
 static void *direct, *by_ring; /* contexts */
-static char *source, *dest;
+
+/* What the host moves: between two memories. */
+struct buffers {
+    char *source, *dest;
+};
+static struct buffers device, host;
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
@@ -75,18 +80,18 @@ static void host_barrier(const struct bench_subject *subject, size_t size, long 
 
 static void host_put(const struct bench_subject *subject, size_t size, long iters)
 {
-    (void)subject;
+    const struct buffers *mem = subject->arg;
     for (long i = 0; i < iters; i++) {
-        shmem_putmem(dest, source, size, bench.peer);
+        shmem_putmem(mem->dest, mem->source, size, bench.peer);
         shmem_quiet();
     }
 }
 
 static void host_get(const struct bench_subject *subject, size_t size, long iters)
 {
-    (void)subject;
+    const struct buffers *mem = subject->arg;
     for (long i = 0; i < iters; i++)
-        shmem_getmem(dest, source, size, bench.peer);
+        shmem_getmem(mem->dest, mem->source, size, bench.peer);
 }
 
 /* What staging adds at one end: to copy it to host memory, by pieces that stay in a cache. */
@@ -95,7 +100,7 @@ static void copy_out(const struct bench_subject *subject, size_t size, long iter
     (void)subject;
     for (long i = 0; i < iters; i++)
         for (size_t at = 0; at < size; at += PIECE)
-            shmemx_memcpy(bench.private, source + at, size - at < PIECE ? size - at : PIECE);
+            shmemx_memcpy(bench.private, device.source + at, size - at < PIECE ? size - at : PIECE);
 }
 
 int main(int argc, char **argv)
@@ -118,17 +123,22 @@ int main(int argc, char **argv)
         {.name = "bare_two_switches", .timed = switches, .bare = true},
     };
     const struct bench_subject moves[] = {
-        {.name = "put_device", .run = host_put},
-        {.name = "get_device", .run = host_get},
+        {.name = "put_device", .run = host_put, .arg = &device},
+        {.name = "put_host", .run = host_put, .arg = &host},
+        {.name = "get_device", .run = host_get, .arg = &device},
+        {.name = "get_host", .run = host_get, .arg = &host},
         {.name = "copy_device", .run = copy_out},
     };
+    const int n_moves = sizeof(moves) / sizeof(moves[0]);
     device_bench_prepare();
     bench_start(argc, argv, 4 << 20, false);
     device_bench_start();
     device_words = shmemx_calloc_device(WORDS, sizeof(*device_words));
-    source = shmemx_calloc_device(1, bench.largest);
-    dest = shmemx_calloc_device(1, bench.largest);
-    if (device_words == NULL || source == NULL || dest == NULL ||
+    device.source = shmemx_calloc_device(1, bench.largest);
+    device.dest = shmemx_calloc_device(1, bench.largest);
+    host.source = bench_source(bench.area);
+    host.dest = bench_dest(bench.area);
+    if (device_words == NULL || device.source == NULL || device.dest == NULL ||
         shmemx_device_context_create(1, 0, 0, &direct) != 0 ||
         shmemx_device_context_create(1, 0, SHMEMX_DEVICE_RING_ONLY, &by_ring) != 0)
         shmem_global_exit(1);
@@ -137,8 +147,8 @@ int main(int argc, char **argv)
     if (bench_wanted_any(barriers, 3))
         bench_measure(barriers, 4, 0, bench.crowded ? 20 : BARRIERS, NULL);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (sizes[i] <= bench.largest && bench_wanted_any(moves, 3))
-            bench_measure(moves, 3, sizes[i], bench_iters(sizes[i]) / 50 + 4, NULL);
+        if (sizes[i] <= bench.largest && bench_wanted_any(moves, n_moves))
+            bench_measure(moves, n_moves, sizes[i], bench_iters(sizes[i]) / 50 + 4, NULL);
     shmemx_device_context_destroy(by_ring);
     shmemx_device_context_destroy(direct);
     bench_stop();
