@@ -20,7 +20,7 @@
 
 /* Milliseconds: how long the thread stays away while others serve, at first and at most, and how
  * long it sleeps at first and at most when operations are left behind, or not. */
-enum { REST = 1, REST_LONGEST = 16, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 1000 };
+enum { REST = 1, REST_LONGEST = 2, NAP_FIRST = 1, NAP_LONGEST = 128, SLEEP = 1000 };
 
 /* Nanoseconds between looks where there is no descriptor to sleep in. */
 enum { BLIND = 100 * 1000 };
