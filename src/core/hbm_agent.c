@@ -208,6 +208,7 @@ static bool serve_all(void)
     return found;
 }
 
+/* What comes through a network ends a nap, where the network can tell. */
 static void be_patient(long look)
 {
     if (look < LOOKS) {
@@ -275,7 +276,7 @@ static uint64_t take(const char *who, int pe)
         if (is_wanted()) {
             let_go(who); /* or we might wait for each other */
         }
-        shmi_progress();
+        serve_all(); /* or he who has the desk might wait for me */
         be_patient(look);
     }
     agent.keeps[pe] = agent.keeps[pe] || (alone && agent.shy == 0);

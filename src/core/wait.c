@@ -130,9 +130,7 @@ static void progress(uint64_t ns)
 
 void shmi_progress(void)
 {
-    if (shmi_network.net != NULL) {
-        progress(0);
-    }
+    progress(0);
 }
 
 void shmi_wait_politely(void)
